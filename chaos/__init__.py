@@ -1,0 +1,1 @@
+"""Faults on a real stack of processes: start, stop, and proof that they happened."""

@@ -1,0 +1,1 @@
+"""The reference chat app: Django, uvicorn and Celery round the guard."""

@@ -1,0 +1,1 @@
+"""The production guard for Zep, a chat product's memory service."""
