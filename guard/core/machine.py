@@ -1,0 +1,263 @@
+"""The transition function: record, event and time in; record and effects out.
+
+``guard/store/transition.lua`` is the same function for a shared store. The rules themselves stand in
+``guard.core.table``; both take them from there, and ``tests/guard/test_store_contract.py`` drives both
+through the same histories. What does not fit the table (leases, breakers, operators) is here.
+
+Known weak spot: two texts of one function. A change here needs its twin, and the contract test to see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from guard.core.events import (
+    AcquireProbe,
+    AcquireTrial,
+    Clear,
+    Effect,
+    EffectKind,
+    Event,
+    Expire,
+    Force,
+    Policy,
+    Report,
+    ResetFailures,
+)
+from guard.core.modes import Reason, check_ttl_s
+from guard.core.record import BreakerState, Record
+from guard.core.table import Breaker, Count, Hold, Operation, Phase, Rule, rule_for
+
+__all__ = ["step"]
+
+Step = tuple[Record, tuple[Effect, ...]]
+
+
+def step(record: Record, event: Event, now: float, policy: Policy) -> Step:
+    """Apply one event.
+
+    Args:
+        record: the state of the fleet.
+        event: what happened.
+        now: unix seconds by the store's clock.
+        policy: thresholds, and times in seconds.
+
+    Returns:
+        The new record and what was done, in order.
+
+    Raises:
+        HoldOutOfRange: a ``Force`` outside 1 s to 24 h.
+    """
+    match event:
+        case Report():
+            return _report(record, event, now, policy)
+        case AcquireProbe():
+            return _acquire_probe(record, event, now, policy)
+        case AcquireTrial():
+            return _acquire_trial(record, event, now, policy)
+        case Force():
+            return _force(record, event, now)
+        case Expire():
+            return _expire(record, event, now)
+        case Clear():
+            return _clear(record, now)
+        case ResetFailures():
+            return replace(record, failures=0), (Effect(EffectKind.FAILURES_RESET, str(record.failures)),)
+
+
+def _report(record: Record, event: Report, now: float, policy: Policy) -> Step:
+    ticket = event.ticket
+    rule = rule_for(ticket.operation, event.outcome, ticket.phase)
+    stale = ticket.generation != record.generation
+    lost_lease = ticket.phase is Phase.PROBE and ticket.token != record.lease
+    effects: list[Effect] = []
+    if ticket.operation is Operation.WRITE or not (stale or lost_lease):
+        record, done = _tell_breaker(record, event, rule, now, policy)
+        effects += done
+    if stale or lost_lease:
+        return record, (*effects, Effect(EffectKind.STALE))
+    record, done = _apply_rule(record, rule, event, now, policy)
+    return record, (*effects, *done)
+
+
+def _apply_rule(record: Record, rule: Rule, event: Report, now: float, policy: Policy) -> Step:
+    if rule.probe is not None:
+        record = replace(record, probes=_raised(record.probes, rule.probe), lease="", lease_until=0.0)
+    if rule.restore:
+        return _restore(record, now)
+    if rule.hold is Hold.RETRY_AFTER:
+        return _hold_on(record, now, max(policy.hold_s, event.retry_after_s))
+    if rule.force is not None:
+        kind = EffectKind.REHELD if rule.hold is Hold.FULL else EffectKind.DOWNGRADED
+        return _downgrade(record, rule.force, now, policy, kind)
+    if rule.count is Count.ZERO:
+        return replace(record, failures=0), ()
+    if rule.count is Count.ADD:
+        return _count_failure(record, now, policy)
+    return record, ()
+
+
+def _count_failure(record: Record, now: float, policy: Policy) -> Step:
+    failures = record.failures + 1
+    counted = Effect(EffectKind.FAILURE_COUNTED, str(failures))
+    if failures < policy.failure_threshold:
+        return replace(record, failures=failures), (counted,)
+    record, done = _downgrade(record, Reason.CONSECUTIVE_FAILURES, now, policy, EffectKind.DOWNGRADED)
+    return record, (counted, *done)
+
+
+def _downgrade(record: Record, reason: Reason, now: float, policy: Policy, kind: EffectKind) -> Step:
+    held = replace(
+        _held(record, reason, now, policy.hold_s),
+        operator=False,
+        downgrades=_raised(record.downgrades, reason),
+    )
+    return held, (Effect(kind, reason),)
+
+
+def _held(record: Record, reason: Reason, now: float, hold_s: float) -> Record:
+    return replace(
+        record,
+        generation=record.generation + 1,
+        reason=reason,
+        since=now,
+        until=now + hold_s,
+        failures=0,
+        lease="",
+        lease_until=0.0,
+    )
+
+
+def _hold_on(record: Record, now: float, hold_s: float) -> Step:
+    reason = record.reason or Reason.PROBE_FAILED
+    return replace(_held(record, reason, now, hold_s), operator=False), (Effect(EffectKind.REHELD, reason),)
+
+
+def _restore(record: Record, now: float) -> Step:
+    record, done = _unforced(record, now)
+    return replace(record, restores=record.restores + 1), (*done, Effect(EffectKind.RESTORED))
+
+
+def _unforced(record: Record, now: float) -> Step:
+    """End the forced mode and close both breakers: what was learnt about Zep before is no longer true."""
+    effects: list[Effect] = []
+    for operation in Operation:
+        record, done = _close_breaker(record, operation, now)
+        effects += done
+    record = replace(
+        record,
+        generation=record.generation + 1,
+        reason=None,
+        since=0.0,
+        until=0.0,
+        operator=False,
+        failures=0,
+        lease="",
+        lease_until=0.0,
+    )
+    return record, tuple(effects)
+
+
+def _force(record: Record, event: Force, now: float) -> Step:
+    ttl_s = check_ttl_s(event.ttl_s)
+    if not event.operator and record.operator and record.until > now + ttl_s:
+        return record, (Effect(EffectKind.KEPT, record.reason or ""),)
+    held = replace(_held(record, event.reason, now, ttl_s), operator=event.operator)
+    if event.operator:
+        held = replace(held, forced=_raised(record.forced, event.reason))
+        return held, (Effect(EffectKind.FORCED, event.reason),)
+    held = replace(held, downgrades=_raised(record.downgrades, event.reason))
+    return held, (Effect(EffectKind.DOWNGRADED, event.reason),)
+
+
+def _clear(record: Record, now: float) -> Step:
+    reason = record.reason or ""
+    record, done = _unforced(record, now)
+    return record, (*done, Effect(EffectKind.CLEARED, reason))
+
+
+def _expire(record: Record, event: Expire, now: float) -> Step:
+    if event.generation != record.generation or record.reason is None or record.held(now):
+        return record, (Effect(EffectKind.STALE),)
+    reason = record.reason
+    record, done = _unforced(record, now)
+    return record, (*done, Effect(EffectKind.EXPIRED, reason))
+
+
+def _acquire_probe(record: Record, event: AcquireProbe, now: float, policy: Policy) -> Step:
+    due = record.reason is not None and not record.held(now)
+    free = not record.lease or record.lease_until <= now
+    if event.generation != record.generation or not due or not free:
+        return record, (Effect(EffectKind.DENIED),)
+    taken = replace(record, lease=event.token, lease_until=now + policy.lease_s)
+    return taken, (Effect(EffectKind.GRANTED),)
+
+
+def _acquire_trial(record: Record, event: AcquireTrial, now: float, policy: Policy) -> Step:
+    state = record.breaker(event.operation)
+    half_open = not state.closed and state.open_until <= now
+    free = not state.trial or state.trial_until <= now
+    if event.era != state.era or not half_open or not free:
+        return record, (Effect(EffectKind.DENIED),)
+    taken = replace(state, trial=event.token, trial_until=now + policy.lease_s)
+    return record.with_breaker(event.operation, taken), (Effect(EffectKind.GRANTED),)
+
+
+def _tell_breaker(record: Record, event: Report, rule: Rule, now: float, policy: Policy) -> Step:
+    operation = event.ticket.operation
+    state = record.breaker(operation)
+    if rule.breaker is Breaker.NOTHING or event.ticket.era != state.era:
+        return _free_trial(record, event), ()
+    if not state.closed and event.ticket.token != state.trial:
+        return record, ()
+    if rule.breaker is Breaker.SUCCESS:
+        if not state.closed:
+            return _close_breaker(record, operation, now)
+        return record.with_breaker(operation, replace(state, failures=0)), ()
+    failures = state.failures + 1
+    if state.closed and failures < policy.breaker_threshold:
+        return record.with_breaker(operation, replace(state, failures=failures)), ()
+    return _open_breaker(record, operation, now, policy.breaker_open_s)
+
+
+def _free_trial(record: Record, event: Report) -> Record:
+    """A trial that taught nothing (a 429, a 401) gives its place to the next call."""
+    state = record.breaker(event.ticket.operation)
+    if not state.trial or event.ticket.token != state.trial:
+        return record
+    return record.with_breaker(event.ticket.operation, replace(state, trial="", trial_until=0.0))
+
+
+def _open_breaker(record: Record, operation: Operation, now: float, open_s: float) -> Step:
+    until = now + open_s
+    opened = BreakerState(era=record.breaker(operation).era + 1, open_until=until)
+    record = record.with_breaker(operation, opened)
+    if now < record.open_until:  # the other one is open too: seconds are counted once
+        record = replace(record, opens=record.opens + 1, open_until=max(record.open_until, until))
+    else:
+        record = replace(
+            record,
+            opens=record.opens + 1,
+            open_seconds=record.open_seconds_at(now),
+            open_from=now,
+            open_until=until,
+        )
+    return record, (Effect(EffectKind.BREAKER_OPENED, operation),)
+
+
+def _close_breaker(record: Record, operation: Operation, now: float) -> Step:
+    state = record.breaker(operation)
+    if state.closed:
+        return record.with_breaker(operation, replace(state, failures=0)), ()
+    record = record.with_breaker(operation, BreakerState(era=state.era + 1))
+    other = record.breaker(Operation.WRITE if operation is Operation.READ else Operation.READ)
+    ends = max(now, other.open_until)
+    if ends < record.open_until:
+        record = replace(record, open_until=ends)
+    return record, (Effect(EffectKind.BREAKER_CLOSED, operation),)
+
+
+def _raised(counts: Mapping[str, int], label: str) -> Mapping[str, int]:
+    return MappingProxyType({**counts, label: counts.get(label, 0) + 1})

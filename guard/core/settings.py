@@ -1,0 +1,304 @@
+"""The guard's settings: one table of variables, read from an environment given as a mapping.
+
+``docs/settings.md`` is made from ``VARIABLES``. A value that cannot be used is refused here, at start, with the
+variable, its value (a secret's never) and the remedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from guard.core.events import Policy
+from guard.core.modes import FAILURE_THRESHOLD, HOLD_S, TTL_MAX_S, TTL_MIN_S, Mode
+from guard.errors import SettingsError
+
+__all__ = ["VARIABLES", "Settings", "Variable", "read_settings"]
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off", ""})
+
+Parser = Callable[["Variable", str], object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variable:
+    """One environment variable: its name, default, what it may hold, and what it is for."""
+
+    name: str
+    field: str
+    default: str
+    form: str
+    parse: Parser
+    about: str
+    secret: bool = False
+
+    def refuse(self, value: str, remedy: str) -> SettingsError:
+        """Make the error for a value that cannot be used."""
+        shown = "(hidden)" if self.secret else repr(value)
+        return SettingsError(f"{self.name}={shown}: {remedy}")
+
+
+def _boolean(variable: Variable, text: str) -> bool:
+    word = text.strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise variable.refuse(text, "is no boolean; write true or false")
+
+
+def _text(variable: Variable, text: str) -> str:
+    return text.strip()
+
+
+def _name(variable: Variable, text: str) -> str:
+    word = text.strip()
+    if not word or any(c.isspace() for c in word):
+        raise variable.refuse(text, "must be a word without spaces, such as zepguard or zepguard:staging")
+    return word
+
+
+def _root_url(variable: Variable, text: str) -> str:
+    url = text.strip().rstrip("/")
+    parts = _split(variable, text)
+    if parts[0] not in {"http", "https"} or not parts[1]:
+        raise variable.refuse(text, "is no URL; write http(s)://host[:port], the root of the Zep server")
+    if parts[2].rstrip("/").endswith(("/api/v2", "/api/v4")):
+        raise variable.refuse(text, "is not the server's root; leave out /api/v2, the guard adds it")
+    return url
+
+
+def _store_url(variable: Variable, text: str) -> str:
+    url = text.strip()
+    if url and _split(variable, text)[0] not in {"redis", "rediss", "unix"}:
+        raise variable.refuse(text, "is no store URL; write redis://host:port/db, rediss://... or unix://path")
+    return url
+
+
+def _split(variable: Variable, text: str) -> tuple[str, str, str]:
+    try:
+        parts = urlsplit(text.strip())
+        _ = parts.port
+    except ValueError as error:
+        raise variable.refuse(text, f"is no URL ({error}); write http(s)://host[:port]") from None
+    return parts.scheme, parts.netloc, parts.path
+
+
+def _number(lowest: float, highest: float, unit: str) -> Parser:
+    def parse(variable: Variable, text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise variable.refuse(text, f"is no number; write {unit}, such as {variable.default}") from None
+        if not lowest <= value <= highest:
+            raise variable.refuse(text, f"is out of range; write {lowest:g} to {highest:g} {unit}")
+        return value
+
+    return parse
+
+
+def _count(lowest: int, highest: int) -> Parser:
+    number = _number(lowest, highest, "(a whole number)")
+
+    def parse(variable: Variable, text: str) -> int:
+        value = number(variable, text)
+        assert isinstance(value, float)
+        if value != int(value):
+            raise variable.refuse(text, f"is no whole number; write one, such as {variable.default}")
+        return int(value)
+
+    return parse
+
+
+def _variable(name: str, field: str, default: str, form: str, parse: Parser, about: str) -> Variable:
+    return Variable(name=name, field=field, default=default, form=form, parse=parse, about=about)
+
+
+VARIABLES: tuple[Variable, ...] = (
+    _variable("FLAG_ZEP_WRITE", "flag_write", "false", "boolean", _boolean, "Messages may be delivered to Zep."),
+    _variable(
+        "FLAG_ZEP_READ",
+        "flag_read",
+        "false",
+        "boolean",
+        _boolean,
+        "Context may be read; needs FLAG_ZEP_WRITE.",
+    ),
+    _variable("ZEP_ENABLED", "enabled", "false", "boolean", _boolean, "Master switch; false is mode off."),
+    _variable(
+        "ZEP_BASE_URL",
+        "base_url",
+        "https://api.getzep.com",
+        "URL",
+        _root_url,
+        "Root of the Zep server; the guard adds the SDK's path prefix itself.",
+    ),
+    Variable(
+        name="ZEP_API_KEY",
+        field="api_key",
+        default="",
+        form="secret",
+        parse=_text,
+        about="Key of the Zep project; required while enabled. Never shown.",
+        secret=True,
+    ),
+    _variable(
+        "ZEP_TIMEOUT_MS",
+        "timeout_ms",
+        "1500",
+        "milliseconds",
+        _number(10, 60_000, "milliseconds"),
+        "Deadline of one whole call to Zep, connect to last byte.",
+    ),
+    Variable(
+        name="GUARD_REDIS_URL",
+        field="redis_url",
+        default="",
+        form="URL",
+        parse=_store_url,
+        about="The guard's store (Redis or Valkey). Empty: state of this process alone.",
+        secret=True,
+    ),
+    _variable("ZEPGUARD_NAMESPACE", "namespace", "zepguard", "word", _name, "Prefix of every key in the store."),
+    _variable(
+        "ZEPGUARD_STORE_TIMEOUT_MS",
+        "store_timeout_ms",
+        "250",
+        "milliseconds",
+        _number(1, 60_000, "milliseconds"),
+        "Longest wait for one answer of the store.",
+    ),
+    _variable(
+        "ZEPGUARD_HOLD_S",
+        "hold_s",
+        f"{HOLD_S:g}",
+        "seconds",
+        _number(TTL_MIN_S, TTL_MAX_S, "seconds"),
+        "How long an automatic downgrade holds before a probe.",
+    ),
+    _variable(
+        "ZEPGUARD_FAILURE_THRESHOLD",
+        "failure_threshold",
+        str(FAILURE_THRESHOLD),
+        "count",
+        _count(1, 1000),
+        "Failed reads in a row, over all workers, that downgrade.",
+    ),
+    _variable(
+        "ZEPGUARD_BREAKER_OPEN_S",
+        "breaker_open_s",
+        "30",
+        "seconds",
+        _number(0.1, TTL_MAX_S, "seconds"),
+        "How long a breaker stays open before its one trial.",
+    ),
+    _variable(
+        "ZEPGUARD_OUTBOX_BACKOFF_S",
+        "outbox_backoff_s",
+        "1",
+        "seconds",
+        _number(0.01, 3600, "seconds"),
+        "Wait before the second attempt to deliver a message; doubles each time.",
+    ),
+    _variable(
+        "ZEPGUARD_OUTBOX_BACKOFF_MAX_S",
+        "outbox_backoff_max_s",
+        "60",
+        "seconds",
+        _number(0.01, TTL_MAX_S, "seconds"),
+        "Longest wait between attempts to deliver a message.",
+    ),
+    _variable(
+        "ZEPGUARD_LOG_FILE",
+        "log_file",
+        "",
+        "path",
+        _text,
+        "File of the JSON log lines. Empty: standard error.",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What the guard runs with. Made by ``read_settings``; times as the unit in each name says."""
+
+    flag_write: bool
+    flag_read: bool
+    enabled: bool
+    base_url: str
+    api_key: str
+    timeout_ms: float
+    redis_url: str
+    namespace: str
+    store_timeout_ms: float
+    hold_s: float
+    failure_threshold: int
+    breaker_open_s: float
+    outbox_backoff_s: float
+    outbox_backoff_max_s: float
+    log_file: str
+
+    @property
+    def base_mode(self) -> Mode:
+        """The mode that the flags ask for (checklist, environment variables)."""
+        if not (self.enabled and self.flag_write):
+            return Mode.OFF
+        return Mode.READ_WRITE if self.flag_read else Mode.WRITE_ONLY
+
+    @property
+    def timeout_s(self) -> float:
+        """Deadline of a call to Zep, seconds."""
+        return self.timeout_ms / 1000
+
+    @property
+    def policy(self) -> Policy:
+        """The numbers of the transition function; a lease outlives the call it is for, and not by much."""
+        return Policy(
+            hold_s=self.hold_s,
+            failure_threshold=self.failure_threshold,
+            breaker_open_s=self.breaker_open_s,
+            lease_s=2 * self.timeout_s + 1,
+        )
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{v.name}={'(hidden)' if v.secret else getattr(self, v.field)!r}" for v in VARIABLES)
+        return f"Settings({shown})"
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read and check the settings.
+
+    Args:
+        environ: environment variables, such as ``os.environ``.
+
+    Raises:
+        SettingsError: naming the variable, its value (never a secret's) and the remedy.
+    """
+    values = {v.field: v.parse(v, environ.get(v.name, v.default)) for v in VARIABLES}
+    settings = Settings(**values)  # type: ignore[arg-type]
+    _check_together(settings, environ)
+    return settings
+
+
+def _check_together(settings: Settings, environ: Mapping[str, str]) -> None:
+    if settings.flag_read and not settings.flag_write:
+        raise SettingsError(
+            f"FLAG_ZEP_READ={environ.get('FLAG_ZEP_READ')!r} with FLAG_ZEP_WRITE="
+            f"{environ.get('FLAG_ZEP_WRITE', 'false')!r}: reads without writes would serve ever older memory; "
+            "set FLAG_ZEP_WRITE=true or FLAG_ZEP_READ=false"
+        )
+    if environ.get("ZEP_API_URL"):
+        raise SettingsError(
+            f"ZEP_API_URL={environ['ZEP_API_URL']!r}: the SDK would let it win over ZEP_BASE_URL="
+            f"{settings.base_url!r}; unset ZEP_API_URL and put the server's root into ZEP_BASE_URL"
+        )
+    if settings.enabled and not settings.api_key:
+        raise SettingsError("ZEP_API_KEY is missing while ZEP_ENABLED is true: set the key, or ZEP_ENABLED=false")
+    if settings.outbox_backoff_max_s < settings.outbox_backoff_s:
+        raise SettingsError(
+            f"ZEPGUARD_OUTBOX_BACKOFF_MAX_S={settings.outbox_backoff_max_s:g} is below "
+            f"ZEPGUARD_OUTBOX_BACKOFF_S={settings.outbox_backoff_s:g}: raise the first or lower the second"
+        )

@@ -1,0 +1,46 @@
+"""What each process counts for itself: calls sent, failures, latencies.
+
+Counts of transitions are not here: they stand in the record and are exported by ``guard.metrics.fleet``. Series that
+are divided by one another carry the same labels (none), and all exist at 0 from the start.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+__all__ = [
+    "CACHE_HITS",
+    "CONTEXT_FAILURES",
+    "READ_LATENCY",
+    "READ_REQUESTS",
+    "REGISTRY",
+    "WRITE_FAILURES",
+    "WRITE_REQUESTS",
+]
+
+REGISTRY = CollectorRegistry(auto_describe=True)
+"""Where the guard's own metrics live; an app may add its own, to be served together."""
+
+_LATENCY_EDGES_S = (
+    *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.225),
+    *(0.25, 0.275, 0.3, 0.35, 0.4, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 3.0, 5.0),
+)
+"""Edges at 250 and 300 ms: the checklist's read budgets for canary and for a downgrade."""
+
+READ_REQUESTS = Counter("memory_zep_read_requests", "Reads of context sent to Zep.", registry=REGISTRY)
+READ_LATENCY = Histogram(
+    "memory_zep_read_latency_seconds",
+    "Seconds that a read sent to Zep took, timed-out ones too.",
+    buckets=_LATENCY_EDGES_S,
+    registry=REGISTRY,
+)
+CONTEXT_FAILURES = Counter(
+    "memory_zep_context_failures", "Reads sent to Zep that gave no usable answer.", registry=REGISTRY
+)
+CACHE_HITS = Counter("memory_zep_context_cache_hits", "Reads of context answered from the cache.", registry=REGISTRY)
+WRITE_REQUESTS = Counter(
+    "memory_zep_write_requests", "Requests of a delivery sent to Zep, each attempt.", registry=REGISTRY
+)
+WRITE_FAILURES = Counter(
+    "memory_zep_write_failures", "Requests of a delivery that Zep did not take.", registry=REGISTRY
+)

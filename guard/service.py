@@ -1,0 +1,203 @@
+"""The sync shell: carries out what the engine says, with a real store, the real SDK, logs and metrics."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Generator, Mapping
+from threading import Lock
+from typing import Any, TypeVar
+
+from guard import engine
+from guard.core.admission import effective_mode
+from guard.core.ids import check_id
+from guard.core.modes import Mode
+from guard.core.results import ContextResult
+from guard.core.settings import Settings, read_settings
+from guard.errors import StoreUnavailable
+from guard.heartbeat import Heartbeat
+from guard.store.memory import MemoryStore
+from guard.store.protocol import Store, ThreadEntry, Worker
+from guard.telemetry import Telemetry
+from guard.view import RecordView
+from guard.zep.calls import ZepCalls, ZepFailure
+
+__all__ = ["MemoryService", "open_store"]
+
+T = TypeVar("T")
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the store that ``GUARD_REDIS_URL`` names; without one, the state of this process alone."""
+    if not settings.redis_url:
+        return MemoryStore(settings.policy)
+    from guard.store.shared import RedisStore, connect
+
+    client = connect(settings.redis_url, timeout_s=settings.store_timeout_ms / 1000)
+    return RedisStore(client, namespace=settings.namespace, policy=settings.policy)
+
+
+class MemoryService:
+    """Memory for a chat, guarded: one per process, shared by its threads.
+
+    Nothing (connection, thread, client) is made before the first use, and all of it anew after a fork.
+
+    Args:
+        settings: see ``guard.core.settings``.
+        program: the name under which this process shows in ``zep_mode --status``.
+        store: opens the store; by default the one that the settings name.
+        zep: opens the way to Zep; by default the official SDK.
+        telemetry: told of calls and transitions.
+        monotonic: gives seconds that never jump; measures latencies.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        program: str = "",
+        store: Callable[[], Store] | None = None,
+        zep: Callable[[], ZepCalls] | None = None,
+        telemetry: Telemetry | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings
+        self.program = program or os.environ.get("ZEPGUARD_PROGRAM", "") or "python"
+        self._open_store = store or (lambda: open_store(settings))
+        self._open_zep = zep or self._open_sdk
+        self._telemetry = telemetry or Telemetry()
+        self._monotonic = monotonic
+        self._lock = Lock()
+        self._made_by = 0
+        self._store: Store | None = None
+        self._zep: ZepCalls | None = None
+        self._heartbeat: Heartbeat | None = None
+        self.view = RecordView(
+            self.store, settings.policy, monotonic=monotonic, on_store=self._telemetry.store_answered
+        )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, *, program: str = "") -> MemoryService:
+        """Make the service from environment variables.
+
+        Raises:
+            SettingsError: naming the variable, its value and the remedy.
+        """
+        return cls(read_settings(os.environ if environ is None else environ), program=program)
+
+    @property
+    def base_mode(self) -> Mode:
+        """The mode that this process's flags ask for."""
+        return self.settings.base_mode
+
+    def mode(self) -> Mode:
+        """The effective mode, from a view of the record at most a second old."""
+        return effective_mode(self.base_mode, self.view.get().record)
+
+    def read_context(self, *, user_id: str, thread_id: str) -> ContextResult:
+        """Read what Zep remembers for a thread; never raises for anything that Zep or the store does.
+
+        Args:
+            user_id: whose thread it is.
+            thread_id: the app's own id; reaches Zep unchanged.
+
+        Raises:
+            UnsafeId: an id that would ask Zep for another path.
+        """
+        check_id("user", user_id)
+        check_id("thread", thread_id)
+        return self._run(engine.read_context(self.base_mode, thread_id, secrets.token_hex(8)))
+
+    def write(self, thread_id: str, perform: Callable[[ZepCalls], Any]) -> engine.WriteResult:
+        """Make one call of a delivery under the write breaker; used by the outbox."""
+        return self._run(engine.write(self.base_mode, thread_id, perform, secrets.token_hex(8)))
+
+    def store(self) -> Store:
+        """The store of this process."""
+        with self._lock:
+            self._fresh_after_fork()
+            if self._store is None:
+                self._store = self._open_store()
+            return self._store
+
+    def start_heartbeat(self) -> None:
+        """Get the SDK ready and say each second which base mode this process runs with, until ``close``."""
+        self._way_to_zep()
+        worker = Worker(
+            name=f"{self.program}@{socket.gethostname()}:{os.getpid()}",
+            program=self.program,
+            pid=os.getpid(),
+            base=self.base_mode,
+            seen=0.0,
+        )
+        self._heartbeat = Heartbeat(worker, self.store, on_store=self._telemetry.store_answered)
+        self._heartbeat.start()
+
+    def close(self) -> None:
+        """Stop the heartbeat and close connections; the service can be used again."""
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+            self._heartbeat = None
+        with self._lock:
+            close = getattr(self._zep, "close", None)
+            if close is not None:
+                close()
+            self._zep = self._store = None
+
+    def _open_sdk(self) -> ZepCalls:
+        from guard.zep.sdk import SdkZep
+
+        return SdkZep(base_url=self.settings.base_url, api_key=self.settings.api_key, timeout_s=self.settings.timeout_s)
+
+    def _way_to_zep(self) -> ZepCalls:
+        with self._lock:
+            self._fresh_after_fork()
+            if self._zep is None:
+                self._zep = self._open_zep()
+            return self._zep
+
+    def _fresh_after_fork(self) -> None:
+        if self._made_by != os.getpid():
+            self._made_by = os.getpid()
+            self._store = self._zep = self._heartbeat = None
+
+    def _run(self, steps: Generator[engine.Command, Any, T]) -> T:
+        try:
+            command = next(steps)
+            while True:
+                command = steps.send(self._carry_out(command))
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    def _carry_out(self, command: engine.Command) -> Any:
+        match command:
+            case engine.View():
+                return self.view.get()
+            case engine.Apply(event):
+                return self.view.apply(event)
+            case engine.LookUp(thread_id):
+                return self._look_up(thread_id)
+            case engine.Call():
+                return self._call(command)
+            case engine.Tell(notice):
+                return self._telemetry.tell(notice)
+
+    def _look_up(self, thread_id: str) -> ThreadEntry:
+        try:
+            return self.store().thread_entry(thread_id)
+        except StoreUnavailable as error:
+            self._telemetry.store_answered(error)
+            return ThreadEntry()
+
+    def _call(self, call: engine.Call) -> engine.Called:
+        zep = self._way_to_zep()
+        self._telemetry.call_sent(call.operation)
+        started = self._monotonic()
+        try:
+            value = call.perform(zep)
+        except ZepFailure as failure:
+            return engine.Called(failure=failure, latency_s=self._monotonic() - started)
+        return engine.Called(value=value, latency_s=self._monotonic() - started)

@@ -1,0 +1,74 @@
+"""A store for one process: tests, scripts, and apps without Redis. Same contract, a lock in place of Lua."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Lock
+
+from guard.core.events import Event, Policy, Report
+from guard.core.machine import step
+from guard.core.record import EMPTY, Record
+from guard.core.table import rule_for
+from guard.store.protocol import WORKER_TTL_S, Applied, ThreadEntry, Worker
+
+__all__ = ["MemoryStore"]
+
+
+class MemoryStore:
+    """Keeps the record in this process.
+
+    Args:
+        policy: thresholds and times of the steps.
+        clock: gives unix seconds.
+    """
+
+    def __init__(self, policy: Policy | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        self._policy = policy or Policy()
+        self._clock = clock
+        self._lock = Lock()
+        self._record: Record = EMPTY
+        self._threads: dict[str, ThreadEntry] = {}
+        self._workers: dict[str, Worker] = {}
+
+    def snapshot(self) -> Applied:
+        """Read the record."""
+        with self._lock:
+            return Applied(record=self._record, now=self._clock())
+
+    def apply(self, event: Event) -> Applied:
+        """Apply one event under the lock."""
+        with self._lock:
+            now = self._clock()
+            self._record, effects = step(self._record, event, now, self._policy)
+            if isinstance(event, Report):
+                self._pause(event, now)
+            return Applied(record=self._record, now=now, effects=effects)
+
+    def _pause(self, event: Report, now: float) -> None:
+        rule = rule_for(event.ticket.operation, event.outcome, event.ticket.phase)
+        if rule.pause_thread and event.thread_id:
+            entry = self._threads.get(event.thread_id, ThreadEntry())
+            self._threads[event.thread_id] = replace(entry, pause_until=now + event.retry_after_s)
+
+    def thread_entry(self, thread_id: str) -> ThreadEntry:
+        """Read what is known of a thread."""
+        with self._lock:
+            return self._threads.get(thread_id, ThreadEntry())
+
+    def beat(self, worker: Worker) -> None:
+        """Note that a worker lives."""
+        with self._lock:
+            self._workers[worker.name] = replace(worker, seen=self._clock())
+
+    def retire(self, name: str) -> None:
+        """Forget a worker."""
+        with self._lock:
+            self._workers.pop(name, None)
+
+    def workers(self) -> list[Worker]:
+        """List the live workers by name."""
+        with self._lock:
+            oldest = self._clock() - WORKER_TTL_S
+            return sorted((w for w in self._workers.values() if w.seen >= oldest), key=lambda w: w.name)

@@ -1,0 +1,124 @@
+"""Calls and transitions, told to metrics and to the log. The only place where either is named."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from guard.core.events import Effect, EffectKind
+from guard.core.modes import Reason
+from guard.core.table import Operation, Outcome
+from guard.engine import CallEnded, Notice, Transition
+from guard.errors import StoreUnavailable
+
+__all__ = ["Telemetry"]
+
+_STORE_LOG_S = 60.0
+"""One line a minute about a store that is away."""
+
+_GOOD = frozenset({Outcome.ANSWERED, Outcome.NOT_FOUND})
+_NO_FAILURE = _GOOD | {Outcome.RATE_LIMITED}
+
+
+class Telemetry:
+    """Turns notices into metrics and log lines.
+
+    Args:
+        monotonic: gives seconds that never jump; paces the line about the store.
+    """
+
+    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._store_said_at = float("-inf")
+        self._store_away = False
+
+    @property
+    def _log(self) -> Any:
+        from guard.logs import get_logger
+
+        return get_logger("guard")
+
+    def call_sent(self, operation: Operation) -> None:
+        """Count a request that is about to go to Zep."""
+        from guard.metrics import instruments
+
+        (instruments.READ_REQUESTS if operation is Operation.READ else instruments.WRITE_REQUESTS).inc()
+
+    def tell(self, notice: Notice) -> None:
+        """Tell one notice of the engine."""
+        if isinstance(notice, CallEnded):
+            self._call_ended(notice)
+        else:
+            self._transition(notice)
+
+    def _call_ended(self, ended: CallEnded) -> None:
+        from guard.metrics import instruments
+
+        if ended.operation is Operation.WRITE:
+            if ended.outcome not in _NO_FAILURE:
+                instruments.WRITE_FAILURES.inc()
+                self._log.warning("zep_write_failure", **_call_fields(ended))
+            return
+        instruments.READ_LATENCY.observe(ended.latency_s)
+        if ended.outcome not in _NO_FAILURE:
+            instruments.CONTEXT_FAILURES.inc()
+            self._log.warning("zep_context_failure", consecutive_failures=ended.failures, **_call_fields(ended))
+
+    def _transition(self, transition: Transition) -> None:
+        for effect in transition.effects:
+            self._effect(effect, transition)
+
+    def _effect(self, effect: Effect, transition: Transition) -> None:
+        record, log = transition.record, self._log
+        held = {
+            "reason": record.reason,
+            "hold_s": round(record.until - record.since, 3),
+            "generation": record.generation,
+        }
+        match effect.kind:
+            case EffectKind.DOWNGRADED | EffectKind.REHELD | EffectKind.FORCED:
+                if effect.kind is EffectKind.DOWNGRADED and effect.detail == Reason.AUTH:
+                    log.error("zep_auth_failure_auto_downgrade", **held)
+                log.warning("memory_mode_forced", mode=record.forced_mode, by=_by(effect.kind), **held)
+            case EffectKind.RESTORED:
+                log.info("memory_mode_restored", generation=record.generation)
+            case EffectKind.CLEARED:
+                log.info("memory_mode_cleared", was=effect.detail or None, generation=record.generation)
+            case EffectKind.EXPIRED:
+                log.info("memory_mode_expired", was=effect.detail, generation=record.generation)
+            case EffectKind.FAILURES_RESET:
+                log.info("memory_failures_reset", was=int(effect.detail or 0))
+            case EffectKind.BREAKER_OPENED:
+                log.warning("circuit_opened", component="zep", operation=effect.detail)
+            case EffectKind.BREAKER_CLOSED:
+                log.info("circuit_closed", component="zep", operation=effect.detail)
+            case _:
+                return
+
+    def store_answered(self, error: StoreUnavailable | None) -> None:
+        """Say that the store is away, once a minute, and once that it is back."""
+        if error is None:
+            if self._store_away:
+                self._store_away = False
+                self._log.info("memory_store_back")
+            return
+        self._store_away = True
+        now = self._monotonic()
+        if now - self._store_said_at >= _STORE_LOG_S:
+            self._store_said_at = now
+            self._log.error("memory_store_unavailable", error=str(error))
+
+
+def _call_fields(ended: CallEnded) -> dict[str, Any]:
+    return {
+        "outcome": ended.outcome,
+        "thread_id": ended.thread_id,
+        "latency_ms": round(ended.latency_s * 1000, 1),
+        "probe": ended.probe,
+        "error": ended.message,
+    }
+
+
+def _by(kind: EffectKind) -> str:
+    return {EffectKind.FORCED: "operator", EffectKind.REHELD: "probe"}.get(kind, "guard")
