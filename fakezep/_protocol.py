@@ -20,8 +20,8 @@ class DroppableProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Offer ``drop`` to every request of this connection.
 
-        Nagle's algorithm is switched off: asyncio does so only for sockets that name their protocol, and without
-        it each answer on a kept connection waits some 40 ms for the client's delayed acknowledgement.
+        Nagle's algorithm is switched off: asyncio does so only for sockets that name their protocol, and
+        else each answer on a kept connection waits some 40 ms for the client's delayed acknowledgement.
         """
         super().connection_made(transport)
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

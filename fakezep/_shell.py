@@ -130,9 +130,7 @@ class _Connection:
         return None
 
     async def _start(self, response: Response) -> None:
-        headers = [
-            (name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in response.headers
-        ]
+        headers = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in response.headers]
         if response.status not in _BODILESS:
             headers.append((b"content-length", str(len(response.body)).encode()))
         await self._send({"type": "http.response.start", "status": response.status, "headers": headers})

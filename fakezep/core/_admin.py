@@ -75,9 +75,7 @@ class AdminApi:
     def _put_keys(self, request: Request) -> Json:
         keys = _fields(request, ("accepted",)).get("accepted")
         if not isinstance(keys, list) or not all(isinstance(key, str) and key for key in keys):
-            raise _BadInput(
-                "accepted is not a list of keys; send a list of strings, empty to lock everybody out"
-            )
+            raise _BadInput("accepted is not a list of keys; send a list of strings, empty to lock everybody out")
         if len(keys) > _KEYS_MAX:
             raise _BadInput(f"accepted holds {len(keys)} keys; send at most {_KEYS_MAX}")
         self._zep.set_keys(keys)

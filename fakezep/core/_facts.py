@@ -23,9 +23,7 @@ def fact_of(message: Message, chars_max: int) -> Fact | None:
     text = " ".join(message.content.splitlines())[:chars_max]
     if message.role != "user" or not text.strip():
         return None
-    return Fact(
-        text=text, message_uuid=message.uuid, valid_from=message.created_at, ready_at=message.ready_at
-    )
+    return Fact(text=text, message_uuid=message.uuid, valid_from=message.created_at, ready_at=message.ready_at)
 
 
 def newest_ready(facts: Sequence[Fact], now: float, count_max: int) -> list[Fact]:

@@ -169,9 +169,7 @@ class FakeZep:
         except BadJson as error:
             return None, str(error)
 
-    def _subject(
-        self, route: Route | None, ids: Mapping[str, str], body: Json
-    ) -> tuple[str | None, str | None]:
+    def _subject(self, route: Route | None, ids: Mapping[str, str], body: Json) -> tuple[str | None, str | None]:
         """The user and the thread that a request is about, as far as it or the store tells."""
         named = body if isinstance(body, dict) and route and route.name.startswith("create_") else {}
         user_id, thread_id = (ids.get(name) or _text(named.get(name)) for name in ("user_id", "thread_id"))
@@ -266,9 +264,7 @@ class FakeZep:
         if entry is None:
             return
         pairs = zip(entry.messages, uuids, strict=True)
-        stored = tuple(
-            JournalMessage(role=sent.role, metadata=sent.metadata, uuid=made) for sent, made in pairs
-        )
+        stored = tuple(JournalMessage(role=sent.role, metadata=sent.metadata, uuid=made) for sent, made in pairs)
         self.journal.amend(seq, messages=stored)
 
     def _apply_late(self, seq: int, now: float) -> None:

@@ -57,9 +57,7 @@ def list_users(world: World, call: Call) -> Response:
     """GET /users-ordered: pages from 1; ``search`` looks into id, email and names."""
     needle = call.query.get("search", "").lower()
     found = [user for user in world.store.users.values() if needle in _searched(user)]
-    found.sort(
-        key=_ORDERS.get(call.query.get("order_by", ""), _by_created), reverse=not call.flag("asc", True)
-    )
+    found.sort(key=_ORDERS.get(call.query.get("order_by", ""), _by_created), reverse=not call.flag("asc", True))
     size = call.whole("pageSize", _PAGE)
     start = max(0, call.whole("pageNumber", 1) - 1) * size
     page = [_user_json(world, user) for user in found[start : start + size]]

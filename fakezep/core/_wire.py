@@ -69,9 +69,7 @@ class Request:
         return f"Request({self.method} {self.path}, {len(self.body)} bytes)"
 
     @classmethod
-    def to(
-        cls, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
-    ) -> "Request":
+    def to(cls, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"") -> "Request":
         """Make a request from a whole ``url``, or from a path with an optional query."""
         parts = urlsplit(url)
         return cls(method=method, path=parts.path, query=parts.query, headers=headers or {}, body=body)
