@@ -190,9 +190,7 @@ class FakeZepAdmin:
     def faults(self) -> tuple[ActiveFault, ...]:
         """Return the faults in force, oldest first."""
         return tuple(
-            ActiveFault(
-                id=told["id"], kind=told["kind"], remaining=told["remaining"], hits=told["hits"], told=told
-            )
+            ActiveFault(id=told["id"], kind=told["kind"], remaining=told["remaining"], hits=told["hits"], told=told)
             for told in self._call("GET", "/faults")["faults"]
         )
 
@@ -280,8 +278,7 @@ def _entry(told: Mapping[str, Any]) -> JournalEntry:
         thread_id=told["thread_id"],
         key_ok=told["key_ok"],
         messages=tuple(
-            SentMessage(role=one["role"], metadata=one["metadata"], uuid=one["uuid"])
-            for one in told["messages"]
+            SentMessage(role=one["role"], metadata=one["metadata"], uuid=one["uuid"]) for one in told["messages"]
         ),
         duration_s=told["duration_s"],
     )

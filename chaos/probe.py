@@ -17,8 +17,8 @@ from chaos.target import ChaosTarget
 
 Ending = Literal["answered", "refused", "reset", "closed", "silent", "incomplete", "unreachable", "abandoned"]
 """``closed``: by the other side before the whole answer. ``silent``: held open without a byte until the
-wait was over. ``incomplete``: some bytes, not all, and the wait was over. ``unreachable``: no connection. ``abandoned``: we gave up early,
-so it shows nothing."""
+wait was over. ``incomplete``: some bytes, not all, and the wait was over. ``unreachable``: no connection.
+``abandoned``: we gave up early, so it shows nothing."""
 
 Over = Callable[[], bool]
 """Whether to give up: asked ten times a second."""

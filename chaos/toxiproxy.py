@@ -161,9 +161,7 @@ class ToxiproxyServer:
 
     def add_toxic(self, proxy: str, toxic: Toxic) -> Toxic:
         """Add a toxic, in force for open and new connections when this returns; raises AlreadyThere."""
-        told = self._object(
-            "POST", f"{_path(proxy)}/toxics", json=_toxic_wire(toxic), proxy=proxy, toxic=toxic.name
-        )
+        told = self._object("POST", f"{_path(proxy)}/toxics", json=_toxic_wire(toxic), proxy=proxy, toxic=toxic.name)
         return _toxic(told)
 
     def update_toxic(
@@ -244,9 +242,7 @@ class ToxiproxyServer:
         if toxic and "toxic not found" in said:
             return ToxicMissing(f"Proxy {proxy!r} at {self.url} has no toxic {toxic!r}: add it first.")
         if proxy and "proxy not found" in said:
-            return ProxyMissing(
-                f"Toxiproxy at {self.url} has no proxy {proxy!r}: create it, or start the stack."
-            )
+            return ProxyMissing(f"Toxiproxy at {self.url} has no proxy {proxy!r}: create it, or start the stack.")
         return ToxiproxyRefused(self._not_toxiproxy("request", said))
 
     def _refused(self, method: str, path: str, status: int, said: str) -> ToxiproxyRefused:

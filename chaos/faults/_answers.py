@@ -83,9 +83,7 @@ class AnswersLive:
         with self._admin() as admin:
             ours = _ours(admin.faults(), self._spec, self._id, self._before)
             undone = tuple(
-                f"took fault {one} ({self._spec.kind}) off the fake Zep"
-                for one in ours
-                if admin.remove_fault(one)
+                f"took fault {one} ({self._spec.kind}) off the fake Zep" for one in ours if admin.remove_fault(one)
             )
         self._before = None
         self._id = None
@@ -125,9 +123,7 @@ class AnswersLive:
         return FakeZepAdmin(self._target.fakezep_admin_url, self._target.admin_key)
 
 
-def _ours(
-    active: Iterable[ActiveFault], spec: FaultSpec, known: str | None, before: frozenset[str]
-) -> list[str]:
+def _ours(active: Iterable[ActiveFault], spec: FaultSpec, known: str | None, before: frozenset[str]) -> list[str]:
     """Return which of the active faults start put on.
 
     By id and by looks: a restarted fakezep counts its ids from one again, and when the answer to our request

@@ -31,9 +31,7 @@ class BlackHole:
     def toxics(self) -> tuple[Toxic, ...]:
         """Return a ``timeout`` of 0, which never closes, for each direction."""
         return tuple(
-            Toxic(
-                name=toxic_name(self.name, stream), type="timeout", stream=stream, attributes={"timeout": 0}
-            )
+            Toxic(name=toxic_name(self.name, stream), type="timeout", stream=stream, attributes={"timeout": 0})
             for stream in STREAMS
         )
 

@@ -53,9 +53,7 @@ class Drip:
         """A few bytes, more than none and no more than the pace allows, and no end of it: the receipt."""
         slices_max = result.took_s * 1_000 / self.every_ms + 2
         slow = 0 < result.bytes_received <= slices_max * self.slice_bytes
-        how = (
-            f"a request of our own got {result.bytes_received} bytes in {result.took_s:.1f} s: {result.ended}"
-        )
+        how = f"a request of our own got {result.bytes_received} bytes in {result.took_s:.1f} s: {result.ended}"
         return Verdict(seen=result.ended == "incomplete" and slow, how=how)
 
     def on(self, target: ChaosTarget) -> ToxicsLive:

@@ -26,9 +26,7 @@ class Latency:
         require_number("latency_ms", self.latency_ms, low=1, high=600_000, whole=True)
         require_number("jitter_ms", self.jitter_ms, low=0, high=600_000, whole=True)
         if self.jitter_ms > self.latency_ms:
-            raise SettingRefused(
-                "jitter_ms", self.jitter_ms, f"give at most latency_ms, which is {self.latency_ms}"
-            )
+            raise SettingRefused("jitter_ms", self.jitter_ms, f"give at most latency_ms, which is {self.latency_ms}")
 
     def toxics(self) -> tuple[Toxic, ...]:
         """Return the one toxic, on the answer."""

@@ -35,9 +35,7 @@ class Reset:
     def toxics(self) -> tuple[Toxic, ...]:
         """Return the one toxic."""
         name = toxic_name(self.name, self.stream)
-        return (
-            Toxic(name=name, type="reset_peer", stream=self.stream, attributes={"timeout": self.after_ms}),
-        )
+        return (Toxic(name=name, type="reset_peer", stream=self.stream, attributes={"timeout": self.after_ms}),)
 
     def ask(self, target: ChaosTarget, over: Over) -> Probe:
         """Ask over a new connection."""

