@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Event, Thread
 
+from guard.core.worker import Worker
 from guard.errors import StoreUnavailable
-from guard.store.protocol import Store, Worker
+from guard.store.protocol import Store
 
 __all__ = ["HEARTBEAT_S", "Heartbeat"]
 

@@ -16,10 +16,11 @@ from guard.core.ids import check_id
 from guard.core.modes import Mode
 from guard.core.results import ContextResult
 from guard.core.settings import Settings, read_settings
+from guard.core.worker import Worker
 from guard.errors import StoreUnavailable
 from guard.heartbeat import Heartbeat
 from guard.store.memory import MemoryStore
-from guard.store.protocol import Store, ThreadEntry, Worker
+from guard.store.protocol import Store, ThreadEntry
 from guard.telemetry import Telemetry
 from guard.view import RecordView
 from guard.zep.calls import ZepCalls, ZepFailure
@@ -122,15 +123,19 @@ class MemoryService:
                 self._store = self._open_store()
             return self._store
 
-    def start_heartbeat(self) -> None:
-        """Get the SDK ready and say each second which base mode this process runs with, until ``close``."""
+    def start_heartbeat(self, *, reads: bool = True) -> None:
+        """Get the SDK ready and say each second which base mode this process runs with, until ``close``.
+
+        Args:
+            reads: whether this process reads context; the fleet's base mode is that of those that do.
+        """
         self._way_to_zep()
         worker = Worker(
             name=f"{self.program}@{socket.gethostname()}:{os.getpid()}",
             program=self.program,
             pid=os.getpid(),
             base=self.base_mode,
-            seen=0.0,
+            reads=reads,
         )
         self._heartbeat = Heartbeat(worker, self.store, on_store=self._telemetry.store_answered)
         self._heartbeat.start()

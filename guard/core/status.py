@@ -7,19 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from guard.core.admission import effective_mode
-from guard.core.modes import FAILURE_THRESHOLD, Mode, lowest
+from guard.core.modes import FAILURE_THRESHOLD, Mode
 from guard.core.record import Record
+from guard.core.worker import Worker, fleet_base
 
-__all__ = ["Status", "WorkerMode"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WorkerMode:
-    """A live worker and the base mode that it itself runs with."""
-
-    name: str
-    program: str
-    base: Mode
+__all__ = ["Status"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,13 +21,13 @@ class Status:
     shell_base: Mode
     record: Record
     now: float
-    workers: Sequence[WorkerMode] = ()
+    workers: Sequence[Worker] = ()
     failure_threshold: int = FAILURE_THRESHOLD
 
     @property
     def base(self) -> Mode:
-        """The base mode in force: the lowest that a live worker runs with; this shell's where none is alive."""
-        return lowest(w.base for w in self.workers) if self.workers else self.shell_base
+        """The base mode in force, by the live workers; this shell's flags where none is alive."""
+        return fleet_base(self.workers, self.shell_base)
 
     @property
     def effective(self) -> Mode:

@@ -12,8 +12,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from guard.core.admission import effective_mode
-from guard.core.modes import Mode, lowest
+from guard.core.modes import Mode
 from guard.core.record import Record
+from guard.core.worker import fleet_base
 from guard.errors import StoreUnavailable
 from guard.store.protocol import Store
 
@@ -44,7 +45,7 @@ class FleetCollector(Collector):
             return
         up.add_metric([], 1)
         yield up
-        base = lowest(w.base for w in workers) if workers else self._base
+        base = fleet_base(workers, self._base)
         yield _mode(effective_mode(base, seen.record))
         yield from _counts(seen.record)
         yield _counter(

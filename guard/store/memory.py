@@ -11,7 +11,8 @@ from guard.core.events import Event, Policy, Report
 from guard.core.machine import step
 from guard.core.record import EMPTY, Record
 from guard.core.table import rule_for
-from guard.store.protocol import WORKER_TTL_S, Applied, ThreadEntry, Worker
+from guard.core.worker import Worker
+from guard.store.protocol import WORKER_TTL_S, Applied, ThreadEntry
 
 __all__ = ["MemoryStore"]
 
@@ -56,6 +57,11 @@ class MemoryStore:
         """Read what is known of a thread."""
         with self._lock:
             return self._threads.get(thread_id, ThreadEntry())
+
+    def forget_thread(self, thread_id: str) -> bool:
+        """Drop what is known of a thread."""
+        with self._lock:
+            return self._threads.pop(thread_id, None) is not None
 
     def beat(self, worker: Worker) -> None:
         """Note that a worker lives."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from guard.core.events import Effect, EffectKind, Event
-from guard.core.modes import Mode
 from guard.core.record import Record
+from guard.core.worker import Worker
 
-__all__ = ["Applied", "Store", "ThreadEntry", "Worker"]
+__all__ = ["WORKER_TTL_S", "Applied", "Store", "ThreadEntry"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,18 +32,6 @@ class ThreadEntry:
     pause_until: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Worker:
-    """A live process that runs the guard, by its last heartbeat."""
-
-    name: str
-    program: str
-    pid: int
-    base: Mode
-    seen: float
-    generation: int = 0
-
-
 class Store(Protocol):
     """The guard's store. Each method is one command to it and raises ``StoreUnavailable`` if that fails."""
 
@@ -55,6 +43,9 @@ class Store(Protocol):
 
     def thread_entry(self, thread_id: str) -> ThreadEntry:
         """Read what is known of a thread."""
+
+    def forget_thread(self, thread_id: str) -> bool:
+        """Drop what is known of a thread; gives whether there was anything."""
 
     def beat(self, worker: Worker) -> None:
         """Say that a worker lives."""

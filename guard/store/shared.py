@@ -32,8 +32,9 @@ from guard.core.events import (
 from guard.core.modes import Mode, check_ttl_s
 from guard.core.record import decode_record
 from guard.core.table import rule_for
+from guard.core.worker import Worker
 from guard.errors import StoreUnavailable
-from guard.store.protocol import WORKER_TTL_S, Applied, ThreadEntry, Worker
+from guard.store.protocol import WORKER_TTL_S, Applied, ThreadEntry
 
 __all__ = ["RedisStore", "connect"]
 
@@ -109,13 +110,18 @@ class RedisStore:
             value: Any = self._client.hget(self._key("thread", thread_id), "pause_until")
             return ThreadEntry(pause_until=float(value or 0.0))
 
+    def forget_thread(self, thread_id: str) -> bool:
+        """Drop what is known of a thread."""
+        with _translated():
+            return bool(self._client.delete(self._key("thread", thread_id)))
+
     def beat(self, worker: Worker) -> None:
         """Write a worker's heartbeat; the server's time says when."""
         state = {
             "program": worker.program,
             "pid": worker.pid,
             "base": worker.base,
-            "generation": worker.generation,
+            "reads": worker.reads,
             "seen": self._now(),
         }
         with _translated():
@@ -153,7 +159,7 @@ def _worker(name: str, state: Mapping[str, Any]) -> Worker:
         pid=int(state["pid"]),
         base=Mode(state["base"]),
         seen=float(state["seen"]),
-        generation=int(state.get("generation", 0)),
+        reads=bool(state.get("reads", True)),
     )
 
 

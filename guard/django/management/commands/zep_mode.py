@@ -1,0 +1,115 @@
+"""``python manage.py zep_mode``: what the memory service is doing, and an operator's hand on it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from guard.core.modes import HOLD_S
+from guard.errors import CallerError, StoreUnavailable
+from guard.logs import configure
+from guard.operator import Operator
+from guard.service import MemoryService
+
+__all__ = ["Command"]
+
+_USAGE = 2
+_STORE_AWAY = 5
+_ACTIONS = {
+    "status": "--status",
+    "force": "--force REASON",
+    "clear": "--clear",
+    "invalidate": "--invalidate THREAD",
+    "reset_failures": "--reset-failures",
+}
+
+
+class Command(BaseCommand):
+    """Shows and changes the forced mode of the whole fleet."""
+
+    help = "Show the memory mode, force write_only, clear it, forget a thread's entry, or reset the failure count."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare one flag an action."""
+        parser.add_argument("--status", action="store_true", help="base, forced and effective mode; failures; workers")
+        parser.add_argument(
+            "--force",
+            metavar="REASON",
+            help="hold write_only: manual, rollback, auth, consecutive_failures or probe_failed",
+        )
+        parser.add_argument("--ttl", metavar="SECONDS", help=f"how long --force holds, 1 to 86400 (default {HOLD_S:g})")
+        parser.add_argument("--clear", action="store_true", help="end the forced mode, failure count 0")
+        parser.add_argument("--invalidate", metavar="THREAD", help="forget what the workers know of a thread")
+        parser.add_argument("--reset-failures", action="store_true", help="set the failure count to 0")
+        parser.add_argument("--json", action="store_true", help="one line of JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Carry out the one action that was asked for."""
+        action = _one_action(options)
+        if options["ttl"] is not None and action != "force":
+            raise CommandError(f"--ttl {options['ttl']} goes with --force REASON only", returncode=_USAGE)
+        try:
+            service = MemoryService.from_env(program="zep_mode")
+            configure(service.settings.log_file)
+            _refuse_private_state(service)
+            text, state = getattr(self, f"_{action}")(Operator(service), options)
+        except CallerError as error:
+            raise CommandError(str(error), returncode=_USAGE) from error
+        except StoreUnavailable as error:
+            raise CommandError(str(error), returncode=_STORE_AWAY) from error
+        self.stdout.write(json.dumps(state) if options["json"] else text)
+
+    def _status(self, operator: Operator, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        status = operator.status()
+        return "\n".join(status.lines()), status.as_json()
+
+    def _force(self, operator: Operator, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        ttl_s = _seconds(options["ttl"])
+        operator.force(options["force"], ttl_s)
+        said = f"Forced mode: write_only (reason={options['force']}, remaining=~{ttl_s:g}s)"
+        return said, {"forced": "write_only", "reason": options["force"], "ttl_s": ttl_s}
+
+    def _clear(self, operator: Operator, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        was = operator.clear().effects[-1].detail or None
+        said = f"Forced mode: None (was reason={was})" if was else "Forced mode: None (nothing was forced)"
+        return said, {"forced": None, "was": was}
+
+    def _invalidate(self, operator: Operator, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        thread_id = options["invalidate"]
+        found = operator.invalidate(thread_id)
+        said = f"Thread {thread_id}: entry dropped" if found else f"Thread {thread_id}: nothing was known of it"
+        return said, {"thread_id": thread_id, "dropped": found}
+
+    def _reset_failures(self, operator: Operator, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        was = int(operator.reset_failures().effects[-1].detail or 0)
+        return f"Failures: 0 (was {was})", {"failures": 0, "was": was}
+
+
+def _one_action(options: dict[str, Any]) -> str:
+    asked = [name for name in _ACTIONS if options[name] not in (None, False)]
+    if not asked:
+        raise CommandError("say what to do: " + ", ".join(_ACTIONS.values()), returncode=_USAGE)
+    if len(asked) > 1:
+        words = " and ".join(_ACTIONS[name] for name in asked)
+        raise CommandError(f"{words} are two actions: run them one at a time", returncode=_USAGE)
+    return asked[0]
+
+
+def _seconds(text: str | None) -> float:
+    if text is None:
+        return HOLD_S
+    try:
+        return float(text)
+    except ValueError:
+        raise CommandError(f"--ttl {text!r} is no number of seconds: write 1 to 86400", returncode=_USAGE) from None
+
+
+def _refuse_private_state(service: MemoryService) -> None:
+    if not service.settings.redis_url:
+        raise StoreUnavailable(
+            "GUARD_REDIS_URL is not set: without a shared store each process has a mode of its own, "
+            "and this command would show only its own; set it as the workers have it"
+        )
