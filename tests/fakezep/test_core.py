@@ -387,3 +387,35 @@ def test_no_key_shows_in_a_repr() -> None:
     settings = Settings(api_keys=("secret-1",), admin_key="secret-2")
     request = Request.to("GET", "/api/v2/users/ann", headers={"Authorization": "Api-Key secret-1"})
     assert "secret" not in repr(settings) + repr(request)
+
+
+def test_a_read_never_counts_as_a_write_done() -> None:
+    driver = Driver()
+    driver.make("ann", "t")
+    seqs = [driver.ask("GET", path).seq for path in ("/users/ann", "/threads/t/context", "/threads")]
+    entries = [driver.core.journal.get(seq) for seq in seqs]
+    assert [entry.applied for entry in entries if entry] == [False, False, False]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_numbers_that_are_not_finite_are_refused(number: str) -> None:
+    driver = Driver()
+    driver.make("ann", "t")
+    body = b'{"messages": [{"role": "user", "content": "x", "metadata": {"a": %s}}]}' % number.encode()
+    headers = {"Authorization": "Api-Key zep-local-key"}
+    request = Request.to("POST", "/api/v2/threads/t/messages", headers=headers, body=body)
+    response = driver.core.handle(request, NOON).response
+    assert response is not None
+    assert response.status == 400
+    assert driver.got("GET", "/threads/t/messages")["total_count"] == 0
+
+
+@given(seconds=st.floats(0, 10), jitter_s=st.floats(0.1, 10), seed=st.integers(0, 99))
+def test_jitter_spreads_the_delay_around_its_middle_and_never_below_zero(
+    seconds: float, jitter_s: float, seed: int
+) -> None:
+    rng = random.Random(seed)
+    latency = Latency(seconds=seconds, jitter_s=jitter_s)
+    drawn = [latency.draw(rng) for _ in range(20)]
+    assert all(max(0.0, seconds - jitter_s) <= delay_s <= seconds + jitter_s for delay_s in drawn)
+    assert len(set(drawn)) > 1
