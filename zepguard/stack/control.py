@@ -1,0 +1,103 @@
+"""Acting on a running stack from outside: its description is enough, also in another process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from zepguard.stack.env_file import edit_env_file, write_env_file
+from zepguard.stack.errors import StackUsageError, StartFailed
+from zepguard.stack.info import StackInfo
+from zepguard.stack.layout import RunDir
+from zepguard.stack.programs import WORKERS
+from zepguard.stack.readiness import answers_http, live_workers
+from zepguard.stack.supervisor_client import ProgramState, Supervisor
+
+__all__ = ["StackControl"]
+
+_LOOK_EVERY_S = 0.05
+
+
+class StackControl:
+    """What a drill does to a stack's processes and flags. Raises SupervisorUnreachable when the stack is gone."""
+
+    def __init__(self, info: StackInfo) -> None:
+        """``info``: the stack to act on."""
+        self._info = info
+        self._supervisor = Supervisor(RunDir(path=Path(info.run_dir)).socket, timeout_s=10)
+
+    def programs(self) -> dict[str, ProgramState]:
+        """Return the state and pid of each program by name."""
+        return self._supervisor.programs()
+
+    def restart(self, *names: str, within_s: float = 20.0) -> None:
+        """Restart programs, so that they read the env file again, and return when each new one is ready.
+
+        Raises:
+            StackUsageError: there is no such program.
+            StartFailed: one did not come up again in time; a flag that the guard refuses does that.
+        """
+        self._require(names)
+        for name in names:
+            self._supervisor.restart(name)
+        self.wait_ready(*names, within_s=within_s)
+
+    def kill(self, name: str) -> int:
+        """SIGKILL a program, as the kernel's out-of-memory killer would, and return the pid that it had.
+
+        The supervisor starts it again at once; see ``wait_ready``.
+        """
+        self._require([name])
+        pid = self.programs()[name].pid
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def wait_ready(self, *names: str, within_s: float = 20.0) -> None:
+        """Wait until the processes that now run as these programs have given a sign of life of their own."""
+        self._require(names)
+        gives_up_at = time.monotonic() + within_s
+        while late := [name for name in names if not self._ready(name)]:
+            if time.monotonic() > gives_up_at:
+                state = self.programs()[late[0]]
+                raise StartFailed(
+                    f"{late[0]} is not ready after {within_s:g} s ({state.state}: {state.why}): look into "
+                    f"{RunDir(path=Path(self._info.run_dir)).log(late[0])}."
+                )
+            time.sleep(_LOOK_EVERY_S)
+
+    @contextmanager
+    def settings(self, changes: Mapping[str, str | None], *, restart: Iterable[str] = WORKERS) -> Iterator[None]:
+        """Change variables of the env file for a while, restarting what shall see it; None takes one out.
+
+        Puts the file back and restarts again on the way out, whatever happened inside.
+        """
+        names = tuple(restart)
+        before = edit_env_file(self._info.env_file, changes)
+        try:
+            self.restart(*names)
+            yield
+        finally:
+            write_env_file(self._info.env_file, before)
+            self.restart(*names)
+
+    def _ready(self, name: str) -> bool:
+        state = self.programs()[name]
+        if state.state not in ("STARTING", "RUNNING"):
+            return False
+        if name == "uvicorn":
+            return answers_http(self._info.health_url)
+        if name not in WORKERS:
+            return state.state == "RUNNING"
+        workers = live_workers(self._info.redis_url, self._info.namespace)
+        return any((one.program, one.pid) == (name, state.pid) for one in workers)
+
+    def _require(self, names: Iterable[str]) -> None:
+        known = self.programs()
+        for name in names:
+            if name not in known:
+                raise StackUsageError(f"There is no program {name!r}. There are: {', '.join(sorted(known))}.")
