@@ -1,1 +1,1 @@
-"""The reference chat app: Django, uvicorn and Celery round the guard."""
+"""The reference chat app around the guard: Django on ASGI, a Celery worker that answers, one that delivers."""

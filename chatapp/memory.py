@@ -1,0 +1,37 @@
+"""The guard's service of this process: one, made at its first use."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings
+
+from guard import MemoryService, logs
+from guard.metrics import folder
+
+__all__ = ["prepare", "service"]
+
+
+@cache
+def service() -> MemoryService:
+    """The guard's service; it connects when it is first used, not when it is made.
+
+    Raises:
+        SettingsError: for a variable of the guard that cannot be used.
+    """
+    return MemoryService.from_env(program=settings.CHATAPP_PROGRAM)
+
+
+def prepare() -> None:
+    """Make this process ready: settings checked, log lines to their file, counts of dead predecessors merged.
+
+    Raises:
+        SettingsError: for a variable of the guard that cannot be used.
+    """
+    logs.configure(settings.CHATAPP_LOG_FILE)
+    service()
+    counts = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+    if counts:
+        folder.compact(Path(counts))

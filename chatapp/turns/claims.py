@@ -1,0 +1,96 @@
+"""Who may answer a turn, and that it is answered once. The rows decide; each function is one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from django.db import transaction
+
+from chatapp.models import ChatThread, Turn
+from chatapp.turns.events import Done, MemoryNote
+from chatapp.turns.question import Question
+from guard.django.outbox import accept
+
+__all__ = ["Answered", "Claim", "claim", "finish"]
+
+
+class Claim(Enum):
+    """What came of asking for a turn."""
+
+    HELD = auto()  # ours to answer; the person's message is committed
+    OTHERS = auto()  # another attempt has it, and this one may not take over
+    NOT_YOURS = auto()  # the thread belongs to somebody else
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The turn is done already, and this was the answer."""
+
+    done: Done = field(repr=False)
+
+
+def claim(question: Question, *, attempt: int, supersedes: int) -> Claim | Answered:
+    """Claim the turn for ``attempt``; the first claim commits the person's message with it.
+
+    Args:
+        question: what was asked.
+        attempt: of all that ask for the turn, the highest that may take it keeps it.
+        supersedes: take the turn from attempts up to this one; from a higher one, never.
+    """
+    with transaction.atomic():
+        thread, _ = ChatThread.objects.get_or_create(
+            thread_id=question.thread_id, defaults={"user_id": question.user_id}
+        )
+        if thread.user_id != question.user_id:
+            return Claim.NOT_YOURS
+        turn, is_new = Turn.objects.get_or_create(id=question.turn_id, defaults={"thread": thread, "attempt": attempt})
+        if is_new:
+            accept(
+                user_id=question.user_id,
+                thread_id=question.thread_id,
+                role="user",
+                content=question.message,
+                turn_id=question.turn_id,
+            )
+            return Claim.HELD
+        if _take_over(question, attempt, supersedes):
+            return Claim.HELD
+        turn.refresh_from_db()
+        return _answered(turn) if turn.state == Turn.State.DONE else Claim.OTHERS
+
+
+def finish(question: Question, *, attempt: int, done: Done) -> bool:
+    """Commit the answer of ``attempt``; False, and nothing changed, if it no longer holds the turn."""
+    with transaction.atomic():
+        ours = Turn.objects.filter(id=question.turn_id, attempt=attempt, state=Turn.State.CLAIMED).update(
+            state=Turn.State.DONE,
+            reply=done.reply,
+            memory={
+                "mode": done.memory.mode,
+                "status": done.memory.status,
+                "detail": done.memory.detail,
+                "used": done.memory.used,
+            },
+            apology=done.apology,
+        )
+        if ours:
+            accept(
+                user_id=question.user_id,
+                thread_id=question.thread_id,
+                role="assistant",
+                content=done.reply,
+                turn_id=question.turn_id,
+            )
+        return bool(ours)
+
+
+def _take_over(question: Question, attempt: int, supersedes: int) -> bool:
+    open_turn = Turn.objects.filter(
+        id=question.turn_id, attempt__lt=attempt, attempt__lte=supersedes, state=Turn.State.CLAIMED
+    )
+    return bool(open_turn.update(attempt=attempt))
+
+
+def _answered(turn: Turn) -> Answered:
+    return Answered(Done(reply=turn.reply, memory=MemoryNote(**turn.memory), apology=turn.apology))
