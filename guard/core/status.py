@@ -80,6 +80,8 @@ class Status:
             "failures": self.record.failures,
             "failure_threshold": self.failure_threshold,
             "shell_base": self.shell_base,
-            "workers": [{"name": w.name, "program": w.program, "base": w.base} for w in self.workers],
+            "workers": [
+                {"name": w.name, "program": w.program, "pid": w.pid, "base": w.base, "reads": w.reads} for w in self.workers
+            ],
             "warnings": self.warnings,
         }

@@ -1,0 +1,34 @@
+Feature: Operational commands
+  What an operator types at 3 a.m.
+
+  Background:
+    Given the memory service runs in read_write
+
+  @ops-status
+  Scenario: zep_mode --status shows base, forced and effective mode, failures and workers
+    When an operator runs zep_mode --status
+    Then the command prints "Base mode (from flags): read_write"
+    And the command prints "Forced mode: None"
+    And the command prints "Effective mode: read_write"
+    And the command prints "Failures: 0/3"
+    And the command lists celery_chat_worker with base mode read_write
+
+  @ops-force
+  Scenario: zep_mode --force holds write_only, and people chat on without memory
+    When an operator runs zep_mode --force rollback --ttl 900
+    Then zep_mode --status shows "Forced mode: write_only (reason=rollback, remaining=~900s)"
+    And memory_mode_forced_total{reason="rollback"} has risen by 1
+    And memory_zep_downgrades_total has not risen for any reason
+    When "is anybody there" is sent to thread "ops-drill"
+    Then every message is answered
+    And memory_zep_read_requests_total has not risen
+
+  @ops-clear
+  Scenario: zep_mode --clear restores the base mode
+    Given an operator runs zep_mode --force manual --ttl 600
+    When an operator runs zep_mode --clear
+    Then zep_mode --status shows "Forced mode: None"
+    And zep_mode --status shows "Effective mode: read_write"
+    When "hello again" is sent to thread "ops-drill"
+    Then every message is answered
+    And memory_zep_read_requests_total has risen by 1

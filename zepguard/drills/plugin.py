@@ -1,0 +1,125 @@
+"""The pytest plugin of the drills: steps, the world, and what came of each scenario.
+
+Built on pytest-bdd's hooks alone; its attributes are private since version 9.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pytest_bdd.parser import Feature, Scenario, Step
+
+from zepguard.drills.outcome import ScenarioOutcome, StepOutcome
+from zepguard.drills.select import matches
+from zepguard.worlds.world import World, WorldError
+
+__all__ = ["DrillPlugin"]
+
+
+class DrillPlugin:
+    """Runs the selected scenarios in one world and collects their outcomes.
+
+    Args:
+        world: where they run.
+        selectors: drills, stages or checklist ids; all if empty.
+        tell: called with each scenario's outcome as soon as it has one.
+    """
+
+    def __init__(self, world: World, selectors: tuple[str, ...], tell: Callable[[ScenarioOutcome], None]) -> None:
+        self._world = world
+        self._selectors = selectors
+        self._tell = tell
+        self._steps: list[StepOutcome] = []
+        self._step_began = 0.0
+        self._scenario: tuple[str, str, tuple[str, ...]] | None = None
+        self._began = 0.0
+        self._problem: tuple[str, str] | None = None
+        self.outcomes: list[ScenarioOutcome] = []
+
+    @pytest.fixture
+    def world(self) -> World:
+        """The world of this run."""
+        self._world.begin(self._scenario[1] if self._scenario else "")
+        return self._world
+
+    def pytest_bdd_apply_tag(self, tag: str, function: Callable[..., Any]) -> bool:
+        """Tags are checklist ids; kept as plain marks of that name."""
+        pytest.mark.checklist(tag)(function)
+        return True
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Know the mark."""
+        config.addinivalue_line("markers", "checklist(id): the item of the go-live checklist that this verifies")
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep what was selected, in the order of the checklist's stages."""
+        if self._selectors:
+            items[:] = [item for item in items if any(matches(s, tags_of(item)) for s in self._selectors)]
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Frame one scenario: begin, run, leave the world as found, tell."""
+        self._steps, self._problem, self._began = [], None, time.monotonic()
+        self._scenario = None
+        yield
+        self._leave_as_found()
+        self._conclude(item)
+
+    def _leave_as_found(self) -> None:
+        try:
+            self._world.end()
+        except WorldError as error:
+            self._problem = self._problem or ("void", f"the world was not left as found: {error}")
+
+    def _conclude(self, item: pytest.Item) -> None:
+        feature, name, _ = self._scenario or ("", item.name, ())
+        status, problem = self._problem or ("passed", "")
+        outcome = ScenarioOutcome(
+            feature=feature,
+            name=name,
+            ids=tags_of(item),
+            status=status,
+            problem=problem,
+            seen=tuple(getattr(self._world, "evidence", ())),
+            steps=tuple(self._steps),
+            took_s=time.monotonic() - self._began,
+        )
+        self.outcomes.append(outcome)
+        self._tell(outcome)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+        """Note why a scenario did not pass."""
+        yield
+        if call.excinfo is None or self._problem is not None:
+            return
+        status = "void" if call.excinfo.errisinstance(WorldError) else "failed"
+        self._problem = (status, str(call.excinfo.value) or call.excinfo.typename)
+
+    def pytest_bdd_before_scenario(self, feature: Feature, scenario: Scenario) -> None:
+        """Note which scenario this is."""
+        self._scenario = (feature.name, scenario.name, tuple(sorted(scenario.tags)))
+
+    def pytest_bdd_before_step(self, step: Step) -> None:
+        """Start the step's clock."""
+        self._step_began = time.monotonic()
+
+    def pytest_bdd_after_step(self, step: Step) -> None:
+        """Note a step that held."""
+        self._note(step, "passed")
+
+    def pytest_bdd_step_error(self, step: Step) -> None:
+        """Note the step that did not."""
+        self._note(step, "failed")
+
+    def _note(self, step: Step, status: str) -> None:
+        text = f"{step.keyword} {step.name}"
+        self._steps.append(StepOutcome(text=text, status=status, took_s=time.monotonic() - self._step_began))
+
+
+def tags_of(item: pytest.Item) -> tuple[str, ...]:
+    """The checklist ids of a scenario."""
+    return tuple(sorted(str(mark.args[0]) for mark in item.iter_markers("checklist")))

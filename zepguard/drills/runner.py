@@ -1,0 +1,64 @@
+"""Run the drills in a world and write down what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from zepguard.drills import bound, steps
+from zepguard.drills.outcome import ScenarioOutcome
+from zepguard.drills.plugin import DrillPlugin
+from zepguard.worlds.world import World
+
+__all__ = ["DrillRun", "run_drills"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrillRun:
+    """All outcomes, whether somebody stopped it, and pytest's own output if something broke."""
+
+    outcomes: tuple[ScenarioOutcome, ...]
+    interrupted: bool
+    output: str
+
+
+def run_drills(
+    world: World,
+    selectors: tuple[str, ...],
+    *,
+    junit: Path,
+    tell: Callable[[ScenarioOutcome], None],
+) -> DrillRun:
+    """Run the selected scenarios, one after the other.
+
+    Args:
+        world: where they run.
+        selectors: see ``zepguard.drills.select``; all if empty.
+        junit: where pytest writes its JUnit XML.
+        tell: called with each outcome.
+    """
+    plugin = DrillPlugin(world, selectors, tell)
+    arguments = [
+        str(Path(bound.__file__)),
+        f"--rootdir={Path(bound.__file__).parent}",
+        f"--junitxml={junit}",
+        "-p=no:cacheprovider",
+        "-p=no:randomly",
+        "-p=no:xdist",
+        "-q",
+        "-c=/dev/null",
+        "--import-mode=importlib",
+    ]
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        code = pytest.main(arguments, plugins=[plugin, steps])
+    return DrillRun(
+        outcomes=tuple(plugin.outcomes),
+        interrupted=code is pytest.ExitCode.INTERRUPTED,
+        output=output.getvalue(),
+    )

@@ -1,0 +1,265 @@
+"""The step definitions: an operator's words on the left, the ``World`` on the right, and nothing else.
+
+Each phrase has one definition and each definition is used; ``tests/drills/test_features.py`` checks both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+
+import pytest
+from pytest_bdd import given, parsers, then, when
+
+from zepguard.worlds.world import CommandResult, Metrics, Turn, World
+
+__all__ = ["Drill"]
+
+_FLAGS = {
+    "off": {"FLAG_ZEP_WRITE": "false", "FLAG_ZEP_READ": "false"},
+    "write_only": {"FLAG_ZEP_WRITE": "true", "FLAG_ZEP_READ": "false"},
+    "read_write": {"FLAG_ZEP_WRITE": "true", "FLAG_ZEP_READ": "true"},
+}
+_FORCED = re.compile(r"Forced mode: write_only \(reason=(?P<reason>\w+), remaining=~(?P<s>\d+)s\)")
+
+
+@dataclass
+class Drill:
+    """What one scenario remembers: turns sent, what the metrics were, the former key, the last command."""
+
+    before: Metrics
+    turns: list[Turn] = field(default_factory=list)
+    processes: dict[str, int] = field(default_factory=dict)
+    former: dict[str, str] = field(default_factory=dict)
+    command: CommandResult | None = None
+
+    @property
+    def last_command(self) -> CommandResult:
+        """What an operator ran last."""
+        assert self.command is not None, "no command was run"
+        return self.command
+
+
+@pytest.fixture
+def drill(world: World) -> Drill:
+    """The scenario's memory, with metrics as they were before its first step."""
+    return Drill(before=world.metrics(), processes=dict(world.processes()))
+
+
+# --- how it is at the beginning
+
+
+@given(parsers.re(r"the memory service runs in (?P<mode>off|write_only|read_write)"))
+def runs_in(world: World, drill: Drill, mode: str) -> None:
+    """Set the flags for that base mode, restarting the worker only if they were others."""
+    if _base_mode(world) != mode:
+        world.set_variables(_FLAGS[mode])
+        world.restart_worker()
+    assert _base_mode(world) == mode
+    drill.before, drill.processes = world.metrics(), dict(world.processes())
+
+
+@given(parsers.parse('{variable} is set to "{value}" and celery_chat_worker is restarted'))
+def variable_set(world: World, drill: Drill, variable: str, value: str) -> None:
+    """Change a variable where the worker reads it, remembering the former value."""
+    drill.former[variable] = world.variables()[variable]
+    world.set_variables({variable: value})
+    world.restart_worker()
+
+
+@when(parsers.parse("the former {variable} is set again and celery_chat_worker is restarted"))
+def variable_restored(world: World, drill: Drill, variable: str) -> None:
+    """Put the former value back."""
+    world.set_variables({variable: drill.former.pop(variable)})
+    world.restart_worker()
+
+
+@given("traffic to Zep is blocked")
+def traffic_blocked(world: World) -> None:
+    """Let packets to Zep vanish in both directions, as iptables DROP does."""
+    world.start_fault("black-hole")
+
+
+@when("traffic to Zep is restored")
+def traffic_restored(world: World) -> None:
+    """Take the block off, after seeing that it acted."""
+    world.stop_faults()
+
+
+# --- people
+
+
+@when(parsers.parse('"{message}" is sent to thread "{thread}"'))
+def sent(world: World, drill: Drill, message: str, thread: str) -> None:
+    """Send one message and wait for the answer."""
+    drill.turns.append(world.say(message, thread=thread))
+
+
+@when(parsers.parse('{count:d} messages "{message}" are sent to thread "{thread}", {gap:d} s apart'))
+def several_sent(world: World, drill: Drill, count: int, message: str, thread: str, gap: int) -> None:
+    """Send numbered messages one after the other, with a gap between answer and next message."""
+    for number in range(1, count + 1):
+        if number > 1:
+            world.wait(gap)
+        drill.turns.append(world.say(f"{message} {number}", thread=thread))
+
+
+@then("every message is answered")
+def every_message_answered(world: World, drill: Drill) -> None:
+    """Each got a 200 with a reply."""
+    assert drill.turns
+    for turn in drill.turns:
+        assert turn.status == 200, f"{turn.message!r} got {turn.status}: {turn.reply}"
+        assert turn.reply
+    world.saw(f"{len(drill.turns)} messages answered, the slowest in {max(t.took_s for t in drill.turns):.1f} s")
+
+
+# --- operators
+
+
+@given(parsers.re(r"an operator runs zep_mode (?P<words>.+)"))
+@when(parsers.re(r"an operator runs zep_mode (?P<words>.+)"))
+def operator_runs(world: World, drill: Drill, words: str) -> None:
+    """Run the command; a --ttl is the checklist's, and shorter in a scaled world."""
+    arguments = words.split()
+    if "--ttl" in arguments:
+        at = arguments.index("--ttl") + 1
+        arguments[at] = f"{world.held_s(float(arguments[at])):g}"
+    drill.command = world.zep_mode(*arguments)
+    assert drill.command.code == 0, drill.command.text
+
+
+@then(parsers.parse('the command prints "{line}"'))
+def command_prints(drill: Drill, line: str) -> None:
+    """A whole line of the last command's output."""
+    text = drill.last_command.text
+    assert line in text.splitlines(), text
+
+
+@then(parsers.re(r"the command lists (?P<program>\w+) with base mode (?P<mode>\w+)"))
+def command_lists(drill: Drill, program: str, mode: str) -> None:
+    """A live worker of that program, by its own word."""
+    text = drill.last_command.text
+    listed = [line for line in text.splitlines() if line.strip().startswith(program)]
+    assert listed, text
+    assert all(line.endswith(f": {mode}") for line in listed), text
+
+
+@then(parsers.parse('zep_mode --status shows "{line}"'))
+def status_shows(world: World, line: str) -> None:
+    """A whole line; ``remaining=~Ns`` is the checklist's hold, and the record says how long it is in this world."""
+    text = world.zep_mode("--status").text
+    wanted = _FORCED.fullmatch(line)
+    if wanted is None:
+        assert line in text.splitlines(), text
+        return
+    found = _FORCED.search(text)
+    assert found, text
+    assert found["reason"] == wanted["reason"], text
+    _check_hold(world, float(wanted["s"]), float(found["s"]))
+    world.saw(found[0])
+
+
+def _check_hold(world: World, wanted_s: float, remaining_s: float) -> None:
+    if wanted_s == 0:
+        assert remaining_s == 0
+        return
+    forced = json.loads(world.zep_mode("--status", "--json").text)["forced"]
+    assert forced["until"] - forced["since"] == pytest.approx(world.held_s(wanted_s), rel=0.001)
+    assert 0 < remaining_s <= world.held_s(wanted_s)
+
+
+def _base_mode(world: World) -> str:
+    return str(json.loads(world.zep_mode("--status", "--json").text)["base"])
+
+
+# --- metrics
+
+
+@then(parsers.re(r"(?P<series>[a-z_]+(\{[^}]*\})?) has risen by (?P<by>\d+)"))
+def risen_by(world: World, drill: Drill, series: str, by: str) -> None:
+    """Exactly so much more than before the drill."""
+    now = world.metrics()[series]
+    assert now - drill.before[series] == int(by), f"{series}: {drill.before[series]:g}, then {now:g}"
+    world.saw(f"{series} +{by}")
+
+
+@then(parsers.re(r"(?P<series>[a-z_]+(\{[^}]*\})?) has not risen"))
+def not_risen(world: World, drill: Drill, series: str) -> None:
+    """The same as before the drill."""
+    risen_by(world, drill, series, "0")
+
+
+@then(parsers.re(r"(?P<family>[a-z_]+) has not risen for any reason"))
+def family_not_risen(world: World, drill: Drill, family: str) -> None:
+    """No series of that name is higher than before the drill."""
+    now = world.metrics()
+    names = [name for name in now.series if name.startswith(family + "{")]
+    assert names
+    assert {name: now[name] for name in names} == {name: drill.before[name] for name in names}
+
+
+@when(parsers.re(r"within (?P<limit>\d+) s (?P<series>[a-z_]+(\{[^}]*\})?) has risen"))
+@then(parsers.re(r"within (?P<limit>\d+) s (?P<series>[a-z_]+(\{[^}]*\})?) has risen"))
+def risen_within(world: World, drill: Drill, limit: str, series: str) -> None:
+    """Higher than before the drill, sooner or later."""
+    patience = world.within(float(limit))
+    while (now := world.metrics()[series]) <= drill.before[series]:
+        assert patience.left(), f"{series} is still {now:g} after {limit} s"
+    world.saw(f"{series} +{now - drill.before[series]:g}")
+
+
+@then(parsers.re(r"(?P<series>[a-z_]+(\{[^}]*\})?) is (?P<value>\d+)"))
+def series_is(world: World, series: str, value: str) -> None:
+    """That value now."""
+    assert world.metrics()[series] == float(value)
+    world.saw(f"{series} {value}")
+
+
+# --- the log, Zep, processes, time
+
+
+@then(parsers.re(r"the log shows (?P<event>\w+) once"))
+def logged_once(world: World, event: str) -> None:
+    """One line of that event since the scenario began."""
+    lines = [line for line in world.log_events() if line["event"] == event]
+    assert len(lines) == 1, f"{event}: {len(lines)} lines"
+    world.saw(f"{event} logged")
+
+
+@then("the log shows zep_context_failure with consecutive_failures 1, 2 and 3")
+def failures_logged(world: World) -> None:
+    """The count as the log tells it, in order."""
+    counts = [line["consecutive_failures"] for line in world.log_events() if line["event"] == "zep_context_failure"]
+    assert counts == [1, 2, 3]
+    world.saw("consecutive_failures 1, 2, 3 logged")
+
+
+@then(
+    parsers.re(
+        r"within (?P<limit>\d+) s Zep holds all messages of thread \"(?P<thread>[^\"]+)\", each once and in order"
+    )
+)
+def held_once(world: World, drill: Drill, limit: str, thread: str) -> None:
+    """What Zep holds of the person's messages is exactly what was sent, and each has its reply."""
+    sent_there = [turn.message for turn in drill.turns if turn.thread == thread]
+    patience = world.within(float(limit))
+    while len(stored := world.stored_messages(thread)) < 2 * len(sent_there):
+        assert patience.left(), f"Zep holds {len(stored)} of {2 * len(sent_there)} messages after {limit} s"
+    assert [message.content for message in stored if message.role == "user"] == sent_there
+    assert [message.role for message in stored] == ["user", "assistant"] * len(sent_there)
+    world.saw(f"all {len(sent_there)} messages and their replies in Zep, once, in order")
+
+
+@then("no process has crashed")
+def no_crash(world: World, drill: Drill) -> None:
+    """The same processes run as before the drill."""
+    assert dict(world.processes()) == drill.processes
+    world.saw(f"{len(drill.processes)} processes are the same as before")
+
+
+@when(parsers.parse("{seconds:d} s pass"))
+def time_passes(world: World, seconds: int) -> None:
+    """Wait the checklist's seconds."""
+    world.wait(seconds)

@@ -1,0 +1,318 @@
+"""The world of real processes: chat app, workers, store, Toxiproxy and fake Zep, met over HTTP and the shell."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from chaos.errors import ChaosError
+from chaos.fakezep_admin import FakeZepAdmin
+from chaos.fault import LiveFault
+from chaos.faults import fault_named
+from chaos.target import ChaosTarget
+from zepguard.stack.env_file import read_env_file, write_env_file
+from zepguard.stack.info import StackInfo
+from zepguard.time_scale import SHORT_S, scaled
+from zepguard.worlds.world import CommandResult, Metrics, StoredMessage, Turn, WorldError
+
+__all__ = ["StackWorld"]
+
+_COMMAND_TIMEOUT_S = 60.0
+_ANSWER_TIMEOUT_S = 30.0
+_READY_S = 30.0
+_DELIVERED_S = 60.0
+_POLL_S = 0.1
+_COUNTDOWN_EVERY_S = 10.0
+_OURS = ("uvicorn", "celery_chat_worker", "celery_delivery_worker")
+
+Progress = Callable[[str], None]
+
+
+class StackWorld:
+    """A stack that is up.
+
+    Args:
+        info: its description.
+        progress: told of waits over two seconds.
+    """
+
+    name = "stack"
+
+    def __init__(self, info: StackInfo, *, progress: Progress = lambda text: None) -> None:
+        self._info = info
+        self._progress = progress
+        self._http = httpx.Client(timeout=_ANSWER_TIMEOUT_S, trust_env=False)
+        self._admin = FakeZepAdmin(info.fakezep_admin_url, info.fakezep_admin_key)
+        self._target = ChaosTarget(
+            toxiproxy_url=info.toxiproxy_url,
+            zep_via_proxy_url=info.zep_via_proxy_url,
+            fakezep_admin_url=info.fakezep_admin_url,
+            admin_key=info.fakezep_admin_key,
+            zep_api_key=info.zep_api_key,
+        )
+        self._faults: list[LiveFault] = []
+        self.evidence: list[str] = []
+        self._reset_notes()
+
+    def _reset_notes(self) -> None:
+        self._nonce = secrets.token_hex(4)
+        self._said: list[Turn] = []
+        self.evidence = []
+        self._variables = read_env_file(self._info.env_file)
+        self._log_from = self._log_size()
+        self._journal_from = self._admin.journal().last
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._http.close()
+        self._admin.close()
+
+    # --- a scenario's frame ---
+
+    def begin(self, scenario: str) -> None:
+        """Note how the stack is; its threads and people are this scenario's own."""
+        self._reset_notes()
+
+    def end(self) -> None:
+        """Faults off, variables and mode as found, all accepted messages delivered."""
+        problems: list[str] = []
+        for undo in (self._faults_off, self._variables_back, self._mode_back, self._all_delivered):
+            try:
+                undo()
+            except (WorldError, ChaosError) as error:
+                problems.append(str(error))
+        if problems:
+            raise WorldError("; ".join(problems))
+
+    def _faults_off(self) -> None:
+        while self._faults:
+            self._faults.pop().stop()
+
+    def _variables_back(self) -> None:
+        if read_env_file(self._info.env_file) != self._variables:
+            write_env_file(self._info.env_file, self._variables)
+            self.restart_worker()
+
+    def _mode_back(self) -> None:
+        status = json.loads(self.zep_mode("--status", "--json").text)
+        if status["forced"] is not None or status["failures"] or self._breaker_was_opened():
+            self.zep_mode("--clear")
+
+    def _breaker_was_opened(self) -> bool:
+        return any(event.get("event") == "circuit_opened" for event in self.log_events())
+
+    def _all_delivered(self) -> None:
+        threads = {turn.thread for turn in self._said if turn.status == 200}
+        patience = self.within(_DELIVERED_S)
+        while True:
+            late = [thread for thread in threads if self._undelivered(thread)]
+            if not late:
+                return
+            if not patience.left():
+                raise WorldError(
+                    f"accepted messages of {late} are not in Zep {_DELIVERED_S:g} s after the faults ended"
+                )
+
+    def _undelivered(self, thread: str) -> bool:
+        said = [turn.message for turn in self._said if turn.thread == thread and turn.status == 200]
+        there = [message.content for message in self.stored_messages(thread) if message.role == "user"]
+        return any(message not in there for message in said)
+
+    # --- people ---
+
+    def say(self, message: str, *, thread: str) -> Turn:
+        """POST the message; a connection that fails is a turn with status 0."""
+        started = time.monotonic()
+        headers = {"Authorization": f"Bearer {self._info.jwt_for(f'drill-{self._nonce}')}"}
+        body = {"message": message, "thread_id": self._own(thread)}
+        try:
+            answer = self._http.post(self._info.chat_url, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            turn = Turn(message=message, thread=thread, status=0, reply=repr(error), took_s=time.monotonic() - started)
+        else:
+            turn = _turn(message, thread, answer, time.monotonic() - started)
+        self._said.append(turn)
+        return turn
+
+    def _own(self, thread: str) -> str:
+        return f"{thread}-{self._nonce}"
+
+    # --- operators ---
+
+    def variables(self) -> Mapping[str, str]:
+        """Read the env file."""
+        return read_env_file(self._info.env_file)
+
+    def set_variables(self, changes: Mapping[str, str]) -> None:
+        """Edit the env file, which each program reads when it starts."""
+        write_env_file(self._info.env_file, {**read_env_file(self._info.env_file), **changes})
+
+    def restart_worker(self) -> None:
+        """``supervisorctl restart celery_chat_worker``; then wait for the heartbeats of new processes."""
+        before = self.processes()
+        self._progress("restarting celery_chat_worker")
+        self._run([*self._info.supervisorctl, "restart", "celery_chat_worker"])
+        patience = self.within(_READY_S)
+        while not self._ready(before):
+            if not patience.left():
+                raise WorldError(f"celery_chat_worker is not ready {_READY_S:g} s after its restart")
+
+    def _ready(self, before: Mapping[str, int]) -> bool:
+        pids = self.processes()
+        workers = ("celery_chat_worker", "celery_delivery_worker")
+        if any(pids.get(name, 0) in (0, before.get(name)) for name in workers):
+            return False
+        alive = json.loads(self.zep_mode("--status", "--json").text)["workers"]
+        return {(w["program"], w["pid"]) for w in alive} >= {(name, pids[name]) for name in workers}
+
+    def zep_mode(self, *arguments: str) -> CommandResult:
+        """Run the real command with the stack's settings as they are now."""
+        return self._run([*self._info.manage, "zep_mode", *arguments], check=False)
+
+    def _run(self, argv: Sequence[str], *, check: bool = True) -> CommandResult:
+        try:
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=_COMMAND_TIMEOUT_S, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise WorldError(f"{' '.join(argv[-3:])} did not end within {_COMMAND_TIMEOUT_S:g} s") from error
+        if check and done.returncode:
+            raise WorldError(f"{' '.join(argv[-3:])} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        return CommandResult(code=done.returncode, text=(done.stdout + done.stderr).strip())
+
+    def metrics(self) -> Metrics:
+        """Scrape the chat app."""
+        answer = self._http.get(self._info.metrics_url)
+        if answer.status_code != 200:
+            raise WorldError(f"{self._info.metrics_url} answered {answer.status_code}")
+        return Metrics(
+            {
+                _series(sample.name, sample.labels): sample.value
+                for family in text_string_to_metric_families(answer.text)
+                for sample in family.samples
+            }
+        )
+
+    def log_events(self) -> Sequence[Mapping[str, Any]]:
+        """Parse the log from where it stood at the beginning."""
+        path = Path(self._info.log_file)
+        if not path.exists():
+            return []
+        with path.open("rb") as log:
+            log.seek(self._log_from)
+            return [json.loads(line) for line in log.read().decode().splitlines() if line]
+
+    def _log_size(self) -> int:
+        path = Path(self._info.log_file)
+        return path.stat().st_size if path.exists() else 0
+
+    # --- faults and what Zep saw ---
+
+    def start_fault(self, name: str, **settings: float) -> None:
+        """Put it on, through Toxiproxy or the fake Zep's controls, and see for ourselves that it acts."""
+        live = fault_named(name, {key: str(value) for key, value in settings.items()}).on(self._target)
+        self._faults.append(live)
+        live.start()
+
+    def stop_faults(self) -> None:
+        """Ask each for its receipt, then take it off."""
+        for live in self._faults:
+            receipt = live.seen()
+            if not receipt.seen:
+                raise WorldError(f"void: the fault {receipt.fault} was never seen to act ({receipt.how})")
+            self.saw(f"{receipt.fault} seen: {receipt.how}")
+        self._faults_off()
+
+    def requests_to_zep(self, *, route: str = "", thread: str = "") -> int:
+        """Count in the journal."""
+        wanted = self._own(thread) if thread else ""
+        return sum(
+            entry.route is not None  # a fault's own probes ask for a path that Zep does not have
+            and (not route or entry.route == route)
+            and (not wanted or entry.thread_id == wanted)
+            for entry in self._admin.journal(self._journal_from).entries
+        )
+
+    def stored_messages(self, thread: str) -> Sequence[StoredMessage]:
+        """Ask the fake Zep's store itself."""
+        return [
+            StoredMessage(role=message["role"], content=message["content"])
+            for message in self._admin.stored_messages(self._own(thread))
+        ]
+
+    def processes(self) -> Mapping[str, int]:
+        """The pids that supervisor knows; 0 for one that does not run."""
+        lines = self._run([*self._info.supervisorctl, "status"], check=False).text.splitlines()
+        states = {words[0]: words for words in (line.split() for line in lines) if words}
+        return {name: _pid(states[name]) for name in _OURS if name in states}
+
+    # --- time ---
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, scaled if over ten seconds, with a countdown."""
+        left = self.held_s(seconds)
+        while left > 0:
+            if left > 2:
+                self._progress(f"waiting, {left:.0f} s left")
+            nap = min(left, _COUNTDOWN_EVERY_S)
+            time.sleep(nap)
+            left -= nap
+
+    def held_s(self, seconds: float) -> float:
+        """The checklist's seconds by the stack's time scale."""
+        return scaled(seconds, self._info.time_scale)
+
+    def within(self, seconds: float) -> _Patience:
+        """Real seconds, at least what the scaled time is."""
+        return _Patience(time.monotonic() + max(self.held_s(seconds), min(seconds, 3 * SHORT_S)))
+
+    def saw(self, evidence: str) -> None:
+        """Note it once."""
+        if evidence not in self.evidence:
+            self.evidence.append(evidence)
+
+
+class _Patience:
+    def __init__(self, ends: float) -> None:
+        self._ends = ends
+
+    def left(self) -> bool:
+        """Sleep a moment; whether there was time left before."""
+        if time.monotonic() >= self._ends:
+            return False
+        time.sleep(_POLL_S)
+        return True
+
+
+def _turn(message: str, thread: str, answer: httpx.Response, took_s: float) -> Turn:
+    try:
+        body = answer.json()
+    except ValueError:
+        body = {}
+    return Turn(
+        message=message,
+        thread=thread,
+        status=answer.status_code,
+        reply=str(body.get("reply", body.get("error", answer.text[:200]))),
+        memory=body.get("memory", {}),
+        took_s=took_s,
+    )
+
+
+def _series(name: str, labels: Mapping[str, str]) -> str:
+    if not labels:
+        return name
+    return name + "{" + ",".join(f'{key}="{value}"' for key, value in sorted(labels.items())) + "}"
+
+
+def _pid(words: Sequence[str]) -> int:
+    """From ``uvicorn   RUNNING   pid 123, uptime 0:00:05``."""
+    if len(words) > 3 and words[1] == "RUNNING":
+        return int(words[3].rstrip(","))
+    return 0
