@@ -155,7 +155,7 @@ def info_of(plan: Plan) -> StackInfo:
         env_file=str(run_dir.env_file),
         log_file=str(run_dir.app_log),
         run_dir=str(run_dir.path),
-        time_scale=plan.time_scale,
+        time_scale=float(plan.time_scale),
     )
 
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
-from guard.errors import StoreUnavailable
 from guard.core.worker import Worker
+from guard.errors import StoreUnavailable
 from guard.store.shared import RedisStore, connect
 
 __all__ = ["Probe", "answers_http", "answers_ping", "listens", "live_workers", "wait_until"]

@@ -116,6 +116,10 @@ class Stack:
         """How the supervisor ended, as ``subprocess`` tells it; None while it runs."""
         return None if self._supervisord is None else self._supervisord.poll()
 
+    def keep(self) -> None:
+        """Leave the run folder there after the stop, also if that was not asked for at the start."""
+        self._keep = True
+
     def stop(self) -> None:
         """Stop all programs, the supervisor last, and remove the run folder unless it is to be kept.
 

@@ -1,0 +1,30 @@
+"""How a command ends that cannot do what was asked: one sentence on standard error and a code of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from zepguard.exit_codes import ExitCode
+
+__all__ = ["Failure", "failing_as"]
+
+
+class Failure(click.ClickException):
+    """Ends the command with a message and an exit code."""
+
+    def __init__(self, message: str, code: ExitCode) -> None:
+        """``message``: what happened, to what, and what to do next."""
+        super().__init__(message)
+        self.exit_code = int(code)
+
+
+@contextmanager
+def failing_as(code: ExitCode, *kinds: type[Exception]) -> Iterator[None]:
+    """Turn errors of these kinds, which carry their own remedy, into a Failure with this code."""
+    try:
+        yield
+    except kinds as error:
+        raise Failure(str(error), code) from error
