@@ -13,6 +13,7 @@ from importlib import import_module
 
 import click
 
+from zepguard.cli.failures import Failure
 from zepguard.exit_codes import INTERRUPTED, ExitCode, exit_code_table
 
 __all__ = ["COMMANDS", "CommandEntry", "cli", "main", "run"]
@@ -28,6 +29,7 @@ class CommandEntry:
 
 COMMANDS: dict[str, CommandEntry] = {
     "up": CommandEntry(where="zepguard.cli.up:up", says="Start the stack of real processes, until Ctrl-C."),
+    "drill": CommandEntry(where="zepguard.cli.drill:drill", says="Run the drills, and write down what was seen."),
     "chaos": CommandEntry(where="zepguard.cli.chaos:chaos", says="List the faults, or run one on a running stack."),
     "fakezep": CommandEntry(where="zepguard.cli.fakezep:fakezep", says="Serve the fake Zep alone."),
     "doctor": CommandEntry(where="zepguard.cli.doctor:doctor", says="Say which real parts are found, and what to do."),
@@ -72,6 +74,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         ended = cli.main(
             args=None if arguments is None else list(arguments), prog_name="zepguard", standalone_mode=False
         )
+    except Failure as error:
+        error.show()
+        return int(error.code)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -80,7 +85,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Who read our output has gone. Python would complain once more when it flushes at exit.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return int(ExitCode.NO_GO)
     return ended if isinstance(ended, int) else int(ExitCode.GO)
 

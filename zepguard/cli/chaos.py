@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from chaos import FAULTS, ChaosError, ChaosTarget, RunReport, fault_named, run_fault
+from chaos import FAULTS, ChaosTarget, RunReport, fault_named, run_fault
 from chaos.errors import SettingRefused, UnknownFault
 from chaos.settings import settings_shown
 from zepguard.cli.failures import failing_as

@@ -18,7 +18,7 @@ class Failure(click.ClickException):
     def __init__(self, message: str, code: ExitCode) -> None:
         """``message``: what happened, to what, and what to do next."""
         super().__init__(message)
-        self.exit_code = int(code)
+        self.code = code
 
 
 @contextmanager

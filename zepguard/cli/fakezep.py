@@ -40,7 +40,7 @@ def fakezep(host: str, port: int, api_key: tuple[str, ...], admin_key: str) -> i
         fake.serve(host, port, api_key, admin_key)
     except OSError as error:
         raise Failure(
-            f"The fake Zep cannot listen on {host}:{port} ({error.strerror or error}): choose another --host or --port.",
+            f"The fake Zep cannot listen on {host}:{port} ({error.strerror or error}): choose another address or port.",
             ExitCode.ENVIRONMENT,
         ) from error
     except KeyboardInterrupt:

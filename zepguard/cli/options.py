@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -11,6 +12,8 @@ from zepguard.stack.info import StackInfo
 from zepguard.time_scale import check_time_scale
 
 __all__ = ["STACK_VARIABLE", "stack_option", "time_scale_option"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 STACK_VARIABLE = "ZEPGUARD_STACK"
 
@@ -31,7 +34,7 @@ def _stack(context: click.Context, parameter: click.Parameter, value: str | None
         raise click.BadParameter(str(error), context, parameter) from error
 
 
-def time_scale_option(*, default: float) -> Any:
+def time_scale_option(*, default: float) -> Callable[[F], F]:
     """Return the option ``--time-scale``."""
     return click.option(
         "--time-scale",
@@ -44,7 +47,7 @@ def time_scale_option(*, default: float) -> Any:
     )
 
 
-def stack_option(*, required: bool) -> Any:
+def stack_option(*, required: bool) -> Callable[[F], F]:
     """Return the option ``--stack``, which gives the command a ``StackInfo``."""
     return click.option(
         "--stack",
