@@ -5,36 +5,46 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='ChatThread',
+            name="ChatThread",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('thread_id', models.CharField(max_length=200, unique=True)),
-                ('user_id', models.CharField(max_length=200)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("thread_id", models.CharField(max_length=200, unique=True)),
+                ("user_id", models.CharField(max_length=200)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Turn',
+            name="Turn",
             fields=[
-                ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('attempt', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('claimed', 'Claimed'), ('done', 'Done')], default='claimed', max_length=8)),
-                ('reply', models.TextField(default='')),
-                ('memory', models.JSONField(default=dict)),
-                ('apology', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('thread', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='turns', to='chatapp.chatthread')),
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("attempt", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("claimed", "Claimed"), ("done", "Done")], default="claimed", max_length=8
+                    ),
+                ),
+                ("reply", models.TextField(default="")),
+                ("memory", models.JSONField(default=dict)),
+                ("apology", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "thread",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="turns", to="chatapp.chatthread"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('attempt__gte', 1)), name='turn_attempt_from_1')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("attempt__gte", 1)), name="turn_attempt_from_1")
+                ],
             },
         ),
     ]

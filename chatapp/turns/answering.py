@@ -19,6 +19,12 @@ _log = get_logger(__name__)
 Compose = Callable[[str, str], Iterable[str]]
 
 
+class Post(Protocol):
+    """Says something about the turn, to whoever listens; never fails."""
+
+    def __call__(self, *events: Said) -> None: ...
+
+
 class ReadContext(Protocol):
     """Reads what memory knows; ``MemoryService.read_context``."""
 
@@ -31,7 +37,7 @@ def answer(
     attempt: int,
     supersedes: int,
     read_context: ReadContext,
-    post: Callable[[Said], None],
+    post: Post,
     compose: Compose = agent.compose,
 ) -> bool:
     """Answer one turn as ``attempt``; True if this attempt committed the reply.
@@ -57,9 +63,7 @@ def answer(
     return False
 
 
-def _answer_held(
-    question: Question, attempt: int, read_context: ReadContext, post: Callable[[Said], None], compose: Compose
-) -> bool:
+def _answer_held(question: Question, attempt: int, read_context: ReadContext, post: Post, compose: Compose) -> bool:
     context = read_context(user_id=question.user_id, thread_id=question.thread_id)
     memory = MemoryNote(mode=str(context.mode), status=str(context.status), detail=context.detail, used=context.used)
     reply, apology = _speak(question, context.text, post, compose)
@@ -70,13 +74,13 @@ def _answer_held(
     return True
 
 
-def _speak(question: Question, context: str, post: Callable[[Said], None], compose: Compose) -> tuple[str, bool]:
-    said = []
+def _speak(question: Question, context: str, post: Post, compose: Compose) -> tuple[str, bool]:
     try:
-        for text in compose(question.message, context):
-            post(Token(text))
-            said.append(text)
+        tokens = [Token(text) for text in compose(question.message, context)]
     except Exception as error:
         _log.error("agent_failed", turn_id=str(question.turn_id), error=type(error).__name__)
         return agent.APOLOGY, True
-    return "".join(said), False
+    post(*tokens[:1])  # the one that the person waits for; this agent has the rest at once
+    if tokens[1:]:
+        post(*tokens[1:])
+    return "".join(token.text for token in tokens), False

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from threading import Lock
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from chatapp.models import ChatThread, Turn
 from chatapp.turns.events import Done, MemoryNote
@@ -38,7 +41,7 @@ def claim(question: Question, *, attempt: int, supersedes: int) -> Claim | Answe
         attempt: of all that ask for the turn, the highest that may take it keeps it.
         supersedes: take the turn from attempts up to this one; from a higher one, never.
     """
-    with transaction.atomic():
+    with _writing():
         thread, _ = ChatThread.objects.get_or_create(
             thread_id=question.thread_id, defaults={"user_id": question.user_id}
         )
@@ -62,7 +65,7 @@ def claim(question: Question, *, attempt: int, supersedes: int) -> Claim | Answe
 
 def finish(question: Question, *, attempt: int, done: Done) -> bool:
     """Commit the answer of ``attempt``; False, and nothing changed, if it no longer holds the turn."""
-    with transaction.atomic():
+    with _writing():
         ours = Turn.objects.filter(id=question.turn_id, attempt=attempt, state=Turn.State.CLAIMED).update(
             state=Turn.State.DONE,
             reply=done.reply,
@@ -83,6 +86,16 @@ def finish(question: Question, *, attempt: int, done: Done) -> bool:
                 turn_id=question.turn_id,
             )
         return bool(ours)
+
+
+_one_writer = Lock()
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """A transaction. SQLite has one writer and lets the others poll, some for seconds; threads queue here instead."""
+    with _one_writer if connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
+        yield
 
 
 def _take_over(question: Question, attempt: int, supersedes: int) -> bool:

@@ -136,13 +136,13 @@ class Outgoing:
         self._key = _key(turn_id, attempt)
         self._lost = False
 
-    def post(self, event: Said) -> None:
-        """Post one event; after one was lost the rest are not tried, since a reply with a gap would be wrong."""
+    def post(self, *events: Said) -> None:
+        """Post events at once; after some were lost the rest are not tried, since a reply with a gap would be wrong."""
         if self._lost:
             return
         try:
             with post_office.client().pipeline(transaction=False) as pipe:
-                pipe.rpush(self._key, encode(event))
+                pipe.rpush(self._key, *map(encode, events))
                 pipe.expire(self._key, KEPT_S)
                 pipe.execute()
         except (redis.RedisError, OSError) as error:
