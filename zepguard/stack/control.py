@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from zepguard.stack.companion import FOLLOWER, LEADER
 from zepguard.stack.env_file import edit_env_file, write_env_file
 from zepguard.stack.errors import StackUsageError, StartFailed
 from zepguard.stack.info import StackInfo
@@ -37,14 +38,21 @@ class StackControl:
     def restart(self, *names: str, within_s: float = 20.0) -> None:
         """Restart programs, so that they read the env file again, and return when each new one is ready.
 
+        The delivery worker follows the chat worker (see ``companion``), and is waited for too.
+
         Raises:
             StackUsageError: there is no such program.
             StartFailed: one did not come up again in time; a flag that the guard refuses does that.
         """
-        self._require(names)
-        for name in names:
-            self._supervisor.restart(name)
-        self.wait_ready(*names, within_s=within_s)
+        before = self._require(names)
+        asked = set(names)
+        follows = LEADER in asked and before[FOLLOWER].alive
+        self._supervisor.restart(*(asked - {FOLLOWER} if follows else asked))
+        former = {before[name].pid for name in names}
+        if follows:
+            asked.add(FOLLOWER)
+            former.add(before[FOLLOWER].pid)
+        self._wait(asked, within_s, not_pids=former)
 
     def kill(self, name: str) -> int:
         """SIGKILL a program, as the kernel's out-of-memory killer would, and return the pid that it had.
@@ -60,15 +68,7 @@ class StackControl:
     def wait_ready(self, *names: str, within_s: float = 20.0) -> None:
         """Wait until the processes that now run as these programs have given a sign of life of their own."""
         self._require(names)
-        gives_up_at = time.monotonic() + within_s
-        while late := [name for name in names if not self._ready(name)]:
-            if time.monotonic() > gives_up_at:
-                state = self.programs()[late[0]]
-                raise StartFailed(
-                    f"{late[0]} is not ready after {within_s:g} s ({state.state}: {state.why}): look into "
-                    f"{RunDir(path=Path(self._info.run_dir)).log(late[0])}."
-                )
-            time.sleep(_LOOK_EVERY_S)
+        self._wait(names, within_s)
 
     @contextmanager
     def settings(self, changes: Mapping[str, str | None], *, restart: Iterable[str] = WORKERS) -> Iterator[None]:
@@ -85,9 +85,20 @@ class StackControl:
             write_env_file(self._info.env_file, before)
             self.restart(*names)
 
-    def _ready(self, name: str) -> bool:
+    def _wait(self, names: Iterable[str], within_s: float, not_pids: Collection[int] = ()) -> None:
+        gives_up_at = time.monotonic() + within_s
+        while late := [name for name in names if not self._ready(name, not_pids)]:
+            if time.monotonic() > gives_up_at:
+                state = self.programs()[late[0]]
+                raise StartFailed(
+                    f"{late[0]} is not ready after {within_s:g} s ({state.state}: {state.why}): look into "
+                    f"{RunDir(path=Path(self._info.run_dir)).log(late[0])}."
+                )
+            time.sleep(_LOOK_EVERY_S)
+
+    def _ready(self, name: str, not_pids: Collection[int]) -> bool:
         state = self.programs()[name]
-        if state.state not in ("STARTING", "RUNNING"):
+        if state.state not in ("STARTING", "RUNNING") or state.pid in not_pids:
             return False
         if name == "uvicorn":
             return answers_http(self._info.health_url)
@@ -96,8 +107,9 @@ class StackControl:
         workers = live_workers(self._info.redis_url, self._info.namespace)
         return any((one.program, one.pid) == (name, state.pid) for one in workers)
 
-    def _require(self, names: Iterable[str]) -> None:
+    def _require(self, names: Iterable[str]) -> dict[str, ProgramState]:
         known = self.programs()
         for name in names:
             if name not in known:
                 raise StackUsageError(f"There is no program {name!r}. There are: {', '.join(sorted(known))}.")
+        return known

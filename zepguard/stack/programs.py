@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatapp.tokens import issue_jwt
+from zepguard.stack.companion import EVENTS
 from zepguard.stack.info import TOKEN_TTL_S, StackInfo
 from zepguard.stack.launch import MANAGE
 from zepguard.stack.layout import RunDir
@@ -176,7 +177,8 @@ def supervisor_config(run_dir: RunDir, programs: Sequence[Program]) -> str:
     ``autostart`` is off since the parts must be ready before the app starts. A program killed again and again must
     not end in FATAL: ``startretries`` has no practical end; one that ran for a second starts again at once.
     """
-    return "\n".join([_SUPERVISORD.format(root=run_dir.path), *(_program(run_dir, one) for one in programs)])
+    parts = (_SUPERVISORD.format(root=run_dir.path), _companion(run_dir), *(_program(run_dir, one) for one in programs))
+    return "\n".join(parts)
 
 
 _SUPERVISORD = """\
@@ -203,6 +205,19 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 serverurl=unix://{root}/s.sock
 """
 
+_LISTENER = """\
+[eventlistener:delivery_follows_chat]
+command={command}
+events={events}
+autostart=true
+autorestart=true
+startretries=1000000
+stopwaitsecs=1
+stderr_logfile={log}
+stderr_logfile_maxbytes=1MB
+stderr_logfile_backups=0
+"""
+
 _PROGRAM = """\
 [program:{name}]
 command={command}
@@ -218,6 +233,13 @@ stdout_logfile={log}
 stdout_logfile_maxbytes=5MB
 stdout_logfile_backups=1
 """
+
+
+def _companion(run_dir: RunDir) -> str:
+    command = shlex.join(launched(run_dir, "companion", [*_PYTHON, "zepguard.stack.companion", str(run_dir.socket)]))
+    return _LISTENER.format(
+        command=command.replace("%", "%%"), events=",".join(EVENTS), log=run_dir.log("delivery_follows_chat")
+    )
 
 
 def _program(run_dir: RunDir, program: Program) -> str:

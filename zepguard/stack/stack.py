@@ -41,7 +41,7 @@ class Stack:
         self.info = info_of(plan)
         self._run_dir = plan.run_dir
         self._keep = keep
-        self._supervisor = Supervisor(plan.run_dir.socket, timeout_s=_STOP_PROGRAMS_WITHIN_S)
+        self._supervisor = Supervisor(plan.run_dir.socket)
         self._supervisord: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -152,7 +152,7 @@ class Stack:
         # Not up yet, or too slow: it is ended in any case.
         with suppress(SupervisorUnreachable):
             # All at the same time; by itself the supervisor stops one after the other.
-            self._supervisor.stop_all()
+            self._supervisor.stop_all(within_s=_STOP_PROGRAMS_WITHIN_S)
         self._supervisord.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._supervisord.wait(_STOP_SUPERVISOR_WITHIN_S)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import socket
+import time
 import xmlrpc.client
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,10 @@ from xml.parsers.expat import ExpatError
 from zepguard.stack.errors import SupervisorUnreachable
 
 __all__ = ["ProgramState", "Supervisor"]
+
+_LOOK_EVERY_S = 0.05
+# supervisor.xmlrpc.Faults; importing that module would load its whole HTTP server.
+_NOT_RUNNING, _ALREADY_STARTED = 70, 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +32,25 @@ class ProgramState:
     why: str
 
     @property
+    def alive(self) -> bool:
+        """Whether there is a process."""
+        return self.state in ("STARTING", "RUNNING", "STOPPING")
+
+    @property
     def died(self) -> bool:
         """Whether it ended by itself, or never got up."""
         return self.state in ("BACKOFF", "EXITED", "FATAL")
+
+
+class _AlreadyStarted(SupervisorUnreachable):
+    pass
+
+
+class _NotRunning(SupervisorUnreachable):
+    pass
+
+
+_HARMLESS = {_ALREADY_STARTED: _AlreadyStarted, _NOT_RUNNING: _NotRunning}
 
 
 class Supervisor:
@@ -48,18 +70,31 @@ class Supervisor:
         return {one["name"]: _state(one) for one in told}
 
     def start(self, name: str) -> None:
-        """Start a program, and do not wait for it."""
-        self._call("supervisor.startProcess", name, False)
+        """Start a program, and do not wait for it; one that runs already is no error."""
+        with suppress(_AlreadyStarted):
+            self._call("supervisor.startProcess", name, False)
 
-    def restart(self, name: str) -> None:
-        """Stop a program, wait for its end, and start it again, without waiting for that."""
-        if self.programs()[name].state != "STOPPED":
-            self._call("supervisor.stopProcess", name, True)
-        self._call("supervisor.startProcess", name, False)
+    def stop(self, *names: str, within_s: float = 10.0) -> None:
+        """Stop programs, all at the same time, and wait for their end; one that does not run is no error."""
+        for name in names:
+            with suppress(_NotRunning):
+                self._call("supervisor.stopProcess", name, False)
+        # Each question also wakes the supervisor up, which by itself looks at its children once a second.
+        gives_up_at = time.monotonic() + within_s
+        while left := [one.name for one in self.programs().values() if one.name in names and one.alive]:
+            if time.monotonic() > gives_up_at:
+                raise SupervisorUnreachable(f"The supervisor did not stop {', '.join(left)} in {within_s:g} s.")
+            time.sleep(_LOOK_EVERY_S)
 
-    def stop_all(self) -> None:
-        """Stop all programs at the same time, and wait for their end."""
-        self._call("supervisor.stopAllProcesses", True)
+    def restart(self, *names: str) -> None:
+        """Stop programs, wait for their end, and start them again, without waiting for that."""
+        self.stop(*names)
+        for name in names:
+            self.start(name)
+
+    def stop_all(self, *, within_s: float = 10.0) -> None:
+        """Stop all programs as ``stop`` does."""
+        self.stop(*self.programs(), within_s=within_s)
 
     def _call(self, method: str, *parameters: str | bool) -> Any:
         connection = _UnixConnection(self._path, self._timeout_s)
@@ -68,6 +103,8 @@ class Supervisor:
             connection.request("POST", "/RPC2", body, {"Content-Type": "text/xml"})
             answer, _ = xmlrpc.client.loads(connection.getresponse().read())
         except xmlrpc.client.Fault as fault:
+            if fault.faultCode in _HARMLESS:
+                raise _HARMLESS[fault.faultCode] from fault
             raise SupervisorUnreachable(f"The supervisor refused {method}{parameters}: {fault.faultString}.") from fault
         except (OSError, http.client.HTTPException, ExpatError) as error:
             raise SupervisorUnreachable(
