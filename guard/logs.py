@@ -60,4 +60,4 @@ def configure(path: str = "") -> None:
 
 def get_logger(name: str) -> Any:
     """A structlog logger whose lines carry ``logger=name``."""
-    return structlog.get_logger(logger=name)
+    return structlog.get_logger().bind(logger=name)

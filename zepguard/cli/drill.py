@@ -70,6 +70,7 @@ class _Told:
     """Prints a drill's line when its last scenario has an outcome."""
 
     def __init__(self) -> None:
+        self._out = sys.stdout  # pytest's own output goes elsewhere while it runs
         self._current: list[ScenarioOutcome] = []
 
     def scenario(self, outcome: ScenarioOutcome) -> None:
@@ -81,7 +82,7 @@ class _Told:
         from zepguard.drills.outcome import by_drill
 
         for one in by_drill(self._current):
-            click.echo(one.line())
+            click.echo(one.line(), file=self._out)
         self._current = []
 
 
@@ -113,4 +114,4 @@ def _stack(stack_file: Path | None, time_scale: float) -> Iterator[StackInfo]:
         yield StackInfo.from_file(stack_file)
         return
     with Stack.start(time_scale=time_scale, on_progress=_progress) as stack:
-        yield stack.info
+        yield stack

@@ -45,6 +45,7 @@ class DrillPlugin:
         self._world.begin(self._scenario[1] if self._scenario else "")
         return self._world
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_bdd_apply_tag(self, tag: str, function: Callable[..., Any]) -> bool:
         """Tags are checklist ids; kept as plain marks of that name."""
         pytest.mark.checklist(tag)(function)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from zepguard.drills import bound, steps
+from zepguard.drills import steps
 from zepguard.drills.outcome import ScenarioOutcome
 from zepguard.drills.plugin import DrillPlugin
 from zepguard.worlds.world import World
 
 __all__ = ["DrillRun", "run_drills"]
+
+_BOUND = Path(__file__).with_name("bound.py")  # only pytest may import it: it binds the scenarios
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,14 +47,14 @@ def run_drills(
     """
     plugin = DrillPlugin(world, selectors, tell)
     arguments = [
-        str(Path(bound.__file__)),
-        f"--rootdir={Path(bound.__file__).parent}",
+        str(_BOUND),
+        f"--rootdir={_BOUND.parent}",
         f"--junitxml={junit}",
-        "-p=no:cacheprovider",
-        "-p=no:randomly",
-        "-p=no:xdist",
+        *("-p", "no:cacheprovider"),
+        *("-p", "no:randomly"),
+        *("-p", "no:xdist"),
+        *("-c", os.devnull),
         "-q",
-        "-c=/dev/null",
         "--import-mode=importlib",
     ]
     output = io.StringIO()

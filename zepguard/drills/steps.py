@@ -5,7 +5,6 @@ Each phrase has one definition and each definition is used; ``tests/drills/test_
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 
@@ -53,10 +52,10 @@ def drill(world: World) -> Drill:
 @given(parsers.re(r"the memory service runs in (?P<mode>off|write_only|read_write)"))
 def runs_in(world: World, drill: Drill, mode: str) -> None:
     """Set the flags for that base mode, restarting the worker only if they were others."""
-    if _base_mode(world) != mode:
+    if world.status()["base"] != mode:
         world.set_variables(_FLAGS[mode])
         world.restart_worker()
-    assert _base_mode(world) == mode
+        assert world.status()["base"] == mode
     drill.before, drill.processes = world.metrics(), dict(world.processes())
 
 
@@ -165,13 +164,9 @@ def _check_hold(world: World, wanted_s: float, remaining_s: float) -> None:
     if wanted_s == 0:
         assert remaining_s == 0
         return
-    forced = json.loads(world.zep_mode("--status", "--json").text)["forced"]
+    forced = world.status()["forced"]
     assert forced["until"] - forced["since"] == pytest.approx(world.held_s(wanted_s), rel=0.001)
     assert 0 < remaining_s <= world.held_s(wanted_s)
-
-
-def _base_mode(world: World) -> str:
-    return str(json.loads(world.zep_mode("--status", "--json").text)["base"])
 
 
 # --- metrics

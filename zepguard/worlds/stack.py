@@ -6,7 +6,8 @@ import json
 import secrets
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ from chaos.fakezep_admin import FakeZepAdmin
 from chaos.fault import LiveFault
 from chaos.faults import fault_named
 from chaos.target import ChaosTarget
+from guard.operator import Operator
+from guard.service import MemoryService
+from zepguard.stack.control import StackControl
 from zepguard.stack.env_file import read_env_file, write_env_file
 from zepguard.stack.info import StackInfo
+from zepguard.stack.programs import APP, WORKERS
 from zepguard.time_scale import SHORT_S, scaled
 from zepguard.worlds.world import CommandResult, Metrics, StoredMessage, Turn, WorldError
 
@@ -31,7 +36,6 @@ _READY_S = 30.0
 _DELIVERED_S = 60.0
 _POLL_S = 0.1
 _COUNTDOWN_EVERY_S = 10.0
-_OURS = ("uvicorn", "celery_chat_worker", "celery_delivery_worker")
 
 Progress = Callable[[str], None]
 
@@ -49,6 +53,7 @@ class StackWorld:
     def __init__(self, info: StackInfo, *, progress: Progress = lambda text: None) -> None:
         self._info = info
         self._progress = progress
+        self._control = StackControl(info)
         self._http = httpx.Client(timeout=_ANSWER_TIMEOUT_S, trust_env=False)
         self._admin = FakeZepAdmin(info.fakezep_admin_url, info.fakezep_admin_key)
         self._target = ChaosTarget(
@@ -102,9 +107,10 @@ class StackWorld:
             self.restart_worker()
 
     def _mode_back(self) -> None:
-        status = json.loads(self.zep_mode("--status", "--json").text)
+        status = self.status()
         if status["forced"] is not None or status["failures"] or self._breaker_was_opened():
-            self.zep_mode("--clear")
+            with self._operator() as operator:
+                operator.clear()
 
     def _breaker_was_opened(self) -> bool:
         return any(event.get("event") == "circuit_opened" for event in self.log_events())
@@ -161,17 +167,10 @@ class StackWorld:
         self._progress("restarting celery_chat_worker")
         self._run([*self._info.supervisorctl, "restart", "celery_chat_worker"])
         patience = self.within(_READY_S)
-        while not self._ready(before):
+        while any(self.processes().get(name, 0) in (0, before.get(name)) for name in WORKERS):
             if not patience.left():
-                raise WorldError(f"celery_chat_worker is not ready {_READY_S:g} s after its restart")
-
-    def _ready(self, before: Mapping[str, int]) -> bool:
-        pids = self.processes()
-        workers = ("celery_chat_worker", "celery_delivery_worker")
-        if any(pids.get(name, 0) in (0, before.get(name)) for name in workers):
-            return False
-        alive = json.loads(self.zep_mode("--status", "--json").text)["workers"]
-        return {(w["program"], w["pid"]) for w in alive} >= {(name, pids[name]) for name in workers}
+                raise WorldError(f"{' and '.join(WORKERS)} are not restarted after {_READY_S:g} s")
+        self._control.wait_ready(*WORKERS, within_s=_READY_S)
 
     def zep_mode(self, *arguments: str) -> CommandResult:
         """Run the real command with the stack's settings as they are now."""
@@ -185,6 +184,19 @@ class StackWorld:
         if check and done.returncode:
             raise WorldError(f"{' '.join(argv[-3:])} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return CommandResult(code=done.returncode, text=(done.stdout + done.stderr).strip())
+
+    def status(self) -> Mapping[str, Any]:
+        """Ask the guard's store with the guard's own code."""
+        with self._operator() as operator:
+            return operator.status().as_json()
+
+    @contextmanager
+    def _operator(self) -> Iterator[Operator]:
+        service = MemoryService.from_env(self.variables(), program="drill")
+        try:
+            yield Operator(service)
+        finally:
+            service.close()
 
     def metrics(self) -> Metrics:
         """Scrape the chat app."""
@@ -247,10 +259,9 @@ class StackWorld:
         ]
 
     def processes(self) -> Mapping[str, int]:
-        """The pids that supervisor knows; 0 for one that does not run."""
-        lines = self._run([*self._info.supervisorctl, "status"], check=False).text.splitlines()
-        states = {words[0]: words for words in (line.split() for line in lines) if words}
-        return {name: _pid(states[name]) for name in _OURS if name in states}
+        """The pids that the supervisor knows; 0 for one that does not run."""
+        programs = self._control.programs()
+        return {name: programs[name].pid for name in APP}
 
     # --- time ---
 
@@ -309,10 +320,3 @@ def _series(name: str, labels: Mapping[str, str]) -> str:
     if not labels:
         return name
     return name + "{" + ",".join(f'{key}="{value}"' for key, value in sorted(labels.items())) + "}"
-
-
-def _pid(words: Sequence[str]) -> int:
-    """From ``uvicorn   RUNNING   pid 123, uptime 0:00:05``."""
-    if len(words) > 3 and words[1] == "RUNNING":
-        return int(words[3].rstrip(","))
-    return 0

@@ -86,6 +86,9 @@ class World(Protocol):
     def zep_mode(self, *arguments: str) -> CommandResult:
         """Run ``python manage.py zep_mode`` with these arguments."""
 
+    def status(self) -> Mapping[str, Any]:
+        """What ``zep_mode --status --json`` would say, without running the command."""
+
     def metrics(self) -> Metrics:
         """Scrape ``/api/metrics/``."""
 
