@@ -26,8 +26,6 @@ _UNDER_WAY = "chatapp:nudge"
 _NUDGE_S = 10
 _STOP_S = 30.0
 
-_log = get_logger(__name__)
-
 
 class Deliveries:
     """The loop of this process, in a thread of its own."""
@@ -77,7 +75,7 @@ def nudge_soon() -> None:
         if post_office.client().set(_UNDER_WAY, 1, nx=True, ex=_NUDGE_S):
             nudge.apply_async(retry=False, expires=_NUDGE_S)
     except (KombuError, RedisError, OSError) as error:
-        _log.info("nudge_not_sent", error=type(error).__name__)
+        get_logger(__name__).info("nudge_not_sent", error=type(error).__name__)
 
 
 def nudge_arrived() -> None:

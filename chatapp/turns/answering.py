@@ -14,7 +14,6 @@ from guard.logs import get_logger
 
 __all__ = ["answer"]
 
-_log = get_logger(__name__)
 
 Compose = Callable[[str, str], Iterable[str]]
 
@@ -51,7 +50,9 @@ def answer(
             return _answer_held(question, attempt, read_context, post, compose)
     except Exception as error:
         # Its text may quote the person, and Celery would log it.
-        _log.error("turn_failed", turn_id=str(question.turn_id), attempt=attempt, error=type(error).__name__)
+        get_logger(__name__).error(
+            "turn_failed", turn_id=str(question.turn_id), attempt=attempt, error=type(error).__name__
+        )
         post(Failed())
         return False
     match held:
@@ -78,7 +79,7 @@ def _speak(question: Question, context: str, post: Post, compose: Compose) -> tu
     try:
         tokens = [Token(text) for text in compose(question.message, context)]
     except Exception as error:
-        _log.error("agent_failed", turn_id=str(question.turn_id), error=type(error).__name__)
+        get_logger(__name__).error("agent_failed", turn_id=str(question.turn_id), error=type(error).__name__)
         return agent.APOLOGY, True
     post(*tokens[:1])  # the one that the person waits for; this agent has the rest at once
     if tokens[1:]:

@@ -24,8 +24,6 @@ __all__ = ["OpenTurn", "follow", "open_turn"]
 
 _FINAL = get_args(Final)
 
-_log = get_logger(__name__)
-
 
 class Publish(Protocol):
     """Sends a question to the workers, or raises ``BrokerGone``."""
@@ -53,7 +51,7 @@ async def follow(question: Question, patience: Patience, *, publish: Publish, li
                 case None:
                     pass
                 case again:
-                    _log.info("turn_asked_again", turn_id=str(question.turn_id), attempt=again.attempt)
+                    get_logger(__name__).info("turn_asked_again", turn_id=str(question.turn_id), attempt=again.attempt)
                     await publish(
                         question,
                         attempt=again.attempt,
@@ -94,7 +92,7 @@ class OpenTurn:
                 if not isinstance(event, _FINAL):
                     self._heard.put_nowait(event)
         except Exception as error:
-            _log.error("turn_broke", turn_id=str(self.question.turn_id), error=type(error).__name__)
+            get_logger(__name__).error("turn_broke", turn_id=str(self.question.turn_id), error=type(error).__name__)
         finally:
             if not isinstance(last, _FINAL):
                 last = Unavailable("the turn was cut")

@@ -28,8 +28,6 @@ _ANSWER_S = 1.25  # above _LISTEN_S, or every quiet wait would look like a broke
 _CONNECT_S = 1.0
 _BATCH = 64
 
-_log = get_logger(__name__)
-
 
 class BrokerGone(Exception):
     """The broker refused, or did not answer in time."""
@@ -147,4 +145,4 @@ class Outgoing:
                 pipe.execute()
         except (redis.RedisError, OSError) as error:
             self._lost = True
-            _log.warning("turn_events_lost", turn_id=str(self._turn_id), error=type(error).__name__)
+            get_logger(__name__).warning("turn_events_lost", turn_id=str(self._turn_id), error=type(error).__name__)

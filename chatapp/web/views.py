@@ -22,8 +22,6 @@ CHAT_PATH = "/api/chat/"
 
 _HEALTH_S = 2.0
 
-_log = get_logger(__name__)
-
 
 async def chat(request: HttpRequest) -> HttpResponseBase:
     """Answer one message, at once as JSON or in pieces as server-sent events."""
@@ -69,7 +67,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def unexpected(request: HttpRequest) -> HttpResponse:
     """Answer where a view broke: as an outage, since to the person it is one."""
-    _log.error("view_broke", path=request.path)
+    get_logger(__name__).error("view_broke", path=request.path)
     if request.path == CHAT_PATH:
         metrics.count_turn(failed=True)
     return unavailable()
