@@ -71,7 +71,7 @@ def _report(record: Record, event: Report, now: float, policy: Policy) -> Step:
     ticket = event.ticket
     rule = rule_for(ticket.operation, event.outcome, ticket.phase)
     stale = ticket.generation != record.generation
-    lost_lease = ticket.phase is Phase.PROBE and ticket.token != record.lease
+    lost_lease = ticket.phase is Phase.PROBE and not _holds(ticket.token, record.lease)
     effects: list[Effect] = []
     if ticket.operation is Operation.WRITE or not (stale or lost_lease):
         record, done = _tell_breaker(record, event, rule, now, policy)
@@ -80,6 +80,11 @@ def _report(record: Record, event: Report, now: float, policy: Policy) -> Step:
         return record, (*effects, Effect(EffectKind.STALE))
     record, done = _apply_rule(record, rule, event, now, policy)
     return record, (*effects, *done)
+
+
+def _holds(token: str, place: str) -> bool:
+    """Whether a token is the one in a lease or a trial; no token holds nothing, nor a free place."""
+    return bool(token) and token == place
 
 
 def _apply_rule(record: Record, rule: Rule, event: Report, now: float, policy: Policy) -> Step:
@@ -109,12 +114,19 @@ def _count_failure(record: Record, now: float, policy: Policy) -> Step:
 
 
 def _downgrade(record: Record, reason: Reason, now: float, policy: Policy, kind: EffectKind) -> Step:
+    if _outlasts(record, now + policy.hold_s):
+        return record, (Effect(EffectKind.KEPT, record.reason or ""),)
     held = replace(
         _held(record, reason, now, policy.hold_s),
         operator=False,
         downgrades=_raised(record.downgrades, reason),
     )
     return held, (Effect(kind, reason),)
+
+
+def _outlasts(record: Record, until: float) -> bool:
+    """Whether an operator's hold would be shortened by an automatic one that ends at ``until``."""
+    return record.operator and record.until > until
 
 
 def _held(record: Record, reason: Reason, now: float, hold_s: float) -> Record:
@@ -162,7 +174,7 @@ def _unforced(record: Record, now: float) -> Step:
 
 def _force(record: Record, event: Force, now: float) -> Step:
     ttl_s = check_ttl_s(event.ttl_s)
-    if not event.operator and record.operator and record.until > now + ttl_s:
+    if not event.operator and _outlasts(record, now + ttl_s):
         return record, (Effect(EffectKind.KEPT, record.reason or ""),)
     held = replace(_held(record, event.reason, now, ttl_s), operator=event.operator)
     if event.operator:
@@ -210,7 +222,7 @@ def _tell_breaker(record: Record, event: Report, rule: Rule, now: float, policy:
     state = record.breaker(operation)
     if rule.breaker is Breaker.NOTHING or event.ticket.era != state.era:
         return _free_trial(record, event), ()
-    if not state.closed and event.ticket.token != state.trial:
+    if not state.closed and not _holds(event.ticket.token, state.trial):
         return record, ()
     if rule.breaker is Breaker.SUCCESS:
         if not state.closed:
@@ -225,7 +237,7 @@ def _tell_breaker(record: Record, event: Report, rule: Rule, now: float, policy:
 def _free_trial(record: Record, event: Report) -> Record:
     """A trial that taught nothing (a 429, a 401) gives its place to the next call."""
     state = record.breaker(event.ticket.operation)
-    if not state.trial or event.ticket.token != state.trial:
+    if not _holds(event.ticket.token, state.trial):
         return record
     return record.with_breaker(event.ticket.operation, replace(state, trial="", trial_until=0.0))
 

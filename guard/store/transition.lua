@@ -41,6 +41,9 @@ local function done(kind, detail)
   order[#order + 1] = detail or ''
 end
 
+local function holds(place) return arg.token ~= '' and arg.token == text(place) end
+local function outlasts(until_) return text('operator') == '1' and num('until') > until_ end
+
 local OTHER = { read = 'write', write = 'read' }
 
 local function set_breaker(side, failures, era, open_until)
@@ -82,7 +85,7 @@ end
 
 local function tell_breaker()
   local side = arg.operation
-  local mine = text(side .. '.trial') ~= '' and arg.token == text(side .. '.trial')
+  local mine = holds(side .. '.trial')
   if arg.breaker == 'nothing' or tonumber(arg.era) ~= num(side .. '.era') then
     if mine then
       set(side .. '.trial', '')
@@ -91,7 +94,7 @@ local function tell_breaker()
     return
   end
   local closed = num(side .. '.open_until') == 0
-  if not closed and arg.token ~= text(side .. '.trial') then return end
+  if not closed and not mine then return end
   if arg.breaker == 'success' then
     close_breaker(side)
     return
@@ -116,6 +119,7 @@ local function enter(reason, since, until_, operator)
 end
 
 local function downgrade(reason, hold_s, kind)
+  if outlasts(now + hold_s) then return done('kept', text('reason')) end
   enter(reason, now, now + hold_s, '0')
   raise('downgrades.' .. reason)
   done(kind, reason)
@@ -129,7 +133,7 @@ end
 
 local function report()
   local stale = tonumber(arg.generation) ~= num('generation')
-      or (arg.phase == 'probe' and arg.token ~= text('lease'))
+      or (arg.phase == 'probe' and not holds('lease'))
   if arg.operation == 'write' or not stale then tell_breaker() end
   if stale then return done('stale') end
   if arg.probe ~= '' then
@@ -164,9 +168,7 @@ end
 
 local function force()
   local until_ = now + tonumber(arg.ttl_s)
-  if arg.operator == '0' and text('operator') == '1' and num('until') > until_ then
-    return done('kept', text('reason'))
-  end
+  if arg.operator == '0' and outlasts(until_) then return done('kept', text('reason')) end
   enter(arg.reason, now, until_, arg.operator)
   if arg.operator == '1' then
     raise('forced.' .. arg.reason)
