@@ -1,8 +1,8 @@
 """Django set up once, a database of its own for each run (SQLite's file, or PostgreSQL's by TEST_DATABASE_URL), real
 Valkey on a unix socket, and an ASGI client that sees each message of an answer.
 
-pytest-django is left out on purpose: its transaction a test hides exactly what is tested here (threads that commit), and
-its one database a run is what the few lines below make. Tests share the database and are apart by their random ids.
+pytest-django is left out on purpose: its transaction a test hides just what is tested here (threads that commit),
+and its one database a run is what the few lines below make. Tests share the database; their random ids keep them apart.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,7 @@ class Exchange:
         return [(kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for kind, data in frames]
 
 
-async def ask(
+async def _ask(
     app: Any,
     path: str,
     *,
@@ -214,31 +214,36 @@ async def ask(
     return exchange
 
 
-def bearer(sub: str = "ada", *, ttl_s: float = 60, secret: str = JWT_SECRET) -> dict[str, str]:
+def _bearer(sub: str = "ada", *, ttl_s: float = 60, secret: str = JWT_SECRET) -> dict[str, str]:
     """The header that speaks for ``sub``."""
     return {"Authorization": f"Bearer {issue_jwt(secret, sub, ttl_s)}"}
 
 
-def saying(message: object, thread_id: object) -> bytes:
+def _saying(message: object, thread_id: object) -> bytes:
     """The body of a chat request."""
     return json.dumps({"message": message, "thread_id": thread_id}).encode()
-
-
-@asynccontextmanager
-async def web() -> AsyncIterator[Any]:
-    """The whole ASGI application; its turns and connections are closed afterwards."""
-    from chatapp.asgi import application
-    from chatapp.turns.asking import close_turns
-    from chatapp.turns.mailbox import close_inbox
-
-    try:
-        yield application
-    finally:
-        await close_turns(0)
-        await close_inbox()
 
 
 @pytest.fixture
 def thread_id() -> str:
     """A thread that nobody has."""
     return f"t-{uuid.uuid4().hex}"
+
+
+# --import-mode=importlib gives test modules no way to import this one: what they call comes as fixtures.
+@pytest.fixture
+def ask() -> Callable[..., Awaitable[Exchange]]:
+    """Send one request to an ASGI application."""
+    return _ask
+
+
+@pytest.fixture
+def bearer() -> Callable[..., dict[str, str]]:
+    """The header that speaks for a user."""
+    return _bearer
+
+
+@pytest.fixture
+def saying() -> Callable[[object, object], bytes]:
+    """The body of a chat request."""
+    return _saying
