@@ -49,9 +49,13 @@ class MemoryStore:
 
     def _pause(self, event: Report, now: float) -> None:
         rule = rule_for(event.ticket.operation, event.outcome, event.ticket.phase)
-        if rule.pause_thread and event.thread_id:
-            entry = self._threads.get(event.thread_id, ThreadEntry())
-            self._threads[event.thread_id] = replace(entry, pause_until=now + event.retry_after_s)
+        if rule.pause_thread and event.thread_id and event.retry_after_s > 0:
+            self._drop_ended(now)
+            self._threads[event.thread_id] = ThreadEntry(pause_until=now + event.retry_after_s)
+
+    def _drop_ended(self, now: float) -> None:
+        """Forget the pauses that are over, as the keys of a shared store expire."""
+        self._threads = {thread: entry for thread, entry in self._threads.items() if entry.pause_until > now}
 
     def thread_entry(self, thread_id: str) -> ThreadEntry:
         """Read what is known of a thread."""
@@ -61,6 +65,7 @@ class MemoryStore:
     def forget_thread(self, thread_id: str) -> bool:
         """Drop what is known of a thread."""
         with self._lock:
+            self._drop_ended(self._clock())
             return self._threads.pop(thread_id, None) is not None
 
     def beat(self, worker: Worker) -> None:

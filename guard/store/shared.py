@@ -232,7 +232,7 @@ def _translated() -> Iterator[None]:
         raise StoreUnavailable(
             f"the guard's store did not answer ({type(error).__name__}: {error}); check GUARD_REDIS_URL and the server"
         ) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, OverflowError, TypeError, KeyError, AttributeError) as error:
         raise StoreUnavailable(
             f"the guard's store holds something that is not the guard's ({error}); "
             "check ZEPGUARD_NAMESPACE, then `zep_mode --clear`"
