@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import subprocess
 from pathlib import Path
@@ -25,12 +24,14 @@ def test_what_is_written_is_what_is_read(variables: dict[str, str]) -> None:
 
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_by_line(text: str) -> None:
+    refused = ""
+    variables: dict[str, str] = {}
     try:
         variables = parse_env(text)
     except EnvFileError as error:
-        assert str(error).startswith("line ")
-    else:
-        assert all("\n" not in value for value in variables.values())
+        refused = str(error)
+    assert not refused or refused.startswith("line ")
+    assert all("\n" not in value for value in variables.values())
 
 
 @given(st.dictionaries(KEYS, VALUES, max_size=4), st.dictionaries(KEYS, VALUES, max_size=4))
@@ -85,7 +86,7 @@ def test_an_edit_sets_removes_and_returns_what_puts_it_back(tmp_path: Path) -> N
     assert read_env_file(path) == {"FLAG_ZEP_READ": "false", "NEW": "1"}
     write_env_file(path, before)
     assert read_env_file(path) == {"FLAG_ZEP_READ": "true", "ZEP_API_KEY": "k"}
-    assert os.listdir(tmp_path) == ["env"]
+    assert [one.name for one in tmp_path.iterdir()] == ["env"]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

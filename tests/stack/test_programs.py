@@ -71,7 +71,7 @@ def test_free_ports_are_different_and_free() -> None:
 def test_a_run_folder_that_a_configuration_cannot_hold_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(StackUsageError, match="run folder"):
         RunDir.make(tmp_path / name)
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:

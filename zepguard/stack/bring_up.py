@@ -77,7 +77,7 @@ def start_parts(plan: Plan, supervisord: subprocess.Popen[bytes], supervisor: Su
         "broker": partial(answers_ping, ports.broker),
         # Its API answers before its proxies listen; both are waited for.
         "toxiproxy": lambda: answers_http(f"{plan.toxiproxy_url}/version") and listens(ports.zep_proxy),
-        "fakezep": partial(listens, ports.fakezep),
+        "fakezep": partial(answers_http, f"{plan.fakezep_url}/admin/health"),
     }
     _await(plan, supervisor, ready, progress)
 
@@ -147,11 +147,11 @@ def _migrate(plan: Plan, progress: Progress) -> None:
 
 
 def _await(plan: Plan, supervisor: Supervisor, ready: Mapping[str, Probe], progress: Progress) -> None:
-    def check(waiting: Iterable[str]) -> None:
-        states = supervisor.programs()
-        for name in waiting:
-            if states[name].died:
-                raise _failed(name, plan.run_dir.log(name), f"died at its start ({states[name].why})")
+    def check() -> None:
+        # Of all, not only of those waited for: a server of somebody else may answer on a port that was free.
+        for state in supervisor.programs().values():
+            if state.died:
+                raise _failed(state.name, plan.run_dir.log(state.name), f"died at its start ({state.why})")
 
     late = wait_until(ready, within_s=_READY_WITHIN_S, check=check, on_waiting=progress)
     if late:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from zepguard.stack.bring_up import end_of_log
 from zepguard.stack.companion import FOLLOWER, LEADER
 from zepguard.stack.env_file import edit_env_file, write_env_file
 from zepguard.stack.errors import StackUsageError, StartFailed
@@ -48,11 +49,9 @@ class StackControl:
         asked = set(names)
         follows = LEADER in asked and before[FOLLOWER].alive
         self._supervisor.restart(*(asked - {FOLLOWER} if follows else asked))
-        former = {before[name].pid for name in names}
         if follows:
             asked.add(FOLLOWER)
-            former.add(before[FOLLOWER].pid)
-        self._wait(asked, within_s, not_pids=former)
+        self._wait(asked, within_s, former={name: before[name].pid for name in asked})
 
     def kill(self, name: str) -> int:
         """SIGKILL a program, as the kernel's out-of-memory killer would, and return the pid that it had.
@@ -85,27 +84,35 @@ class StackControl:
             write_env_file(self._info.env_file, before)
             self.restart(*names)
 
-    def _wait(self, names: Iterable[str], within_s: float, not_pids: Collection[int] = ()) -> None:
+    def _wait(self, names: Iterable[str], within_s: float, *, former: Mapping[str, int] | None = None) -> None:
+        """Wait for a sign of life; with the ``former`` pids, of a new process, which must not die meanwhile."""
         gives_up_at = time.monotonic() + within_s
-        while late := [name for name in names if not self._ready(name, not_pids)]:
+        tried: dict[str, int] = {}
+        while True:
+            now = self.programs()
+            late = [name for name in names if not self._ready(now[name], former)]
+            if not late:
+                return
+            for name in late:
+                if former is not None and _died_again(now[name], former[name], tried):
+                    raise self._failed(now[name], "died after its restart")
             if time.monotonic() > gives_up_at:
-                state = self.programs()[late[0]]
-                raise StartFailed(
-                    f"{late[0]} is not ready after {within_s:g} s ({state.state}: {state.why}): look into "
-                    f"{RunDir(path=Path(self._info.run_dir)).log(late[0])}."
-                )
+                raise self._failed(now[late[0]], f"is not ready after {within_s:g} s")
             time.sleep(_LOOK_EVERY_S)
 
-    def _ready(self, name: str, not_pids: Collection[int]) -> bool:
-        state = self.programs()[name]
-        if state.state not in ("STARTING", "RUNNING") or state.pid in not_pids:
+    def _ready(self, state: ProgramState, former: Mapping[str, int] | None) -> bool:
+        if state.state not in ("STARTING", "RUNNING") or (former and state.pid == former[state.name]):
             return False
-        if name == "uvicorn":
+        if state.name == "uvicorn":
             return answers_http(self._info.health_url)
-        if name not in WORKERS:
+        if state.name not in WORKERS:
             return state.state == "RUNNING"
         workers = live_workers(self._info.redis_url, self._info.namespace)
-        return any((one.program, one.pid) == (name, state.pid) for one in workers)
+        return any((one.program, one.pid) == (state.name, state.pid) for one in workers)
+
+    def _failed(self, state: ProgramState, what: str) -> StartFailed:
+        log = RunDir(path=Path(self._info.run_dir)).log(state.name)
+        return StartFailed(f"{state.name} {what} ({state.state}). The end of its log:\n{end_of_log(log)}")
 
     def _require(self, names: Iterable[str]) -> dict[str, ProgramState]:
         known = self.programs()
@@ -113,3 +120,10 @@ class StackControl:
             if name not in known:
                 raise StackUsageError(f"There is no program {name!r}. There are: {', '.join(sorted(known))}.")
         return known
+
+
+def _died_again(state: ProgramState, former: int, tried: dict[str, int]) -> bool:
+    """Whether the process that ``tried`` remembers as this program's new one is gone; remembers it if there is one."""
+    if not state.pid or state.pid == former:
+        return state.name in tried
+    return tried.setdefault(state.name, state.pid) != state.pid

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from guard.core.worker import Worker
@@ -67,7 +67,7 @@ def wait_until(
     probes: Mapping[str, Probe],
     *,
     within_s: float,
-    check: Callable[[Iterable[str]], None],
+    check: Callable[[], None],
     on_waiting: Callable[[str], None],
 ) -> list[str]:
     """Wait until each probe has said yes once; return the names of those that did not in time.
@@ -75,17 +75,17 @@ def wait_until(
     Args:
         probes: by what they ask for; each is bounded by itself.
         within_s: for all of them together.
-        check: called with what is still waited for at each look; raises to give up early.
+        check: called at each look, also at the last; raises to give up early.
         on_waiting: told every two seconds what is still waited for.
     """
     began = told = time.monotonic()
     left = dict(probes)
     while left:
         left = {name: probe for name, probe in left.items() if not probe()}
+        check()
         now = time.monotonic()
         if not left or now - began > within_s:
             break
-        check(left)
         if now - told >= 2:
             told = now
             on_waiting(f"waiting for {', '.join(left)} ... {now - began:.0f} s")
