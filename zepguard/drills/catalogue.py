@@ -10,7 +10,15 @@ from pytest_bdd.feature import get_features
 
 from zepguard.drills.places import features_folder
 
-__all__ = ["CataloguedScenario", "catalogue", "scenario_ids"]
+__all__ = ["CataloguedScenario", "CataloguedStep", "catalogue", "scenario_ids"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CataloguedStep:
+    """A step: ``given``, ``when`` or ``then`` (``And`` takes the one before), and its text."""
+
+    keyword: str
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,7 +29,7 @@ class CataloguedScenario:
     feature: str
     name: str
     ids: tuple[str, ...]
-    steps: tuple[str, ...]
+    steps: tuple[CataloguedStep, ...]
 
 
 def catalogue() -> Iterator[CataloguedScenario]:
@@ -33,7 +41,7 @@ def catalogue() -> Iterator[CataloguedScenario]:
                 feature=feature.name or "",
                 name=scenario.name,
                 ids=tuple(sorted(scenario.tags | feature.tags)),
-                steps=tuple(step.name for step in scenario.steps),
+                steps=tuple(CataloguedStep(keyword=str(step.type), text=step.name) for step in scenario.steps),
             )
 
 

@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass, field
 
 import pytest
-from pytest_bdd import given, parsers, then, when
+from pytest_bdd import parsers
 
+from zepguard.drills.phrases import given, then, when
 from zepguard.worlds.world import CommandResult, Metrics, Turn, World
 
 __all__ = ["Drill"]

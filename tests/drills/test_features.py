@@ -1,0 +1,39 @@
+"""Feature files, steps and checklist belong together: nothing on one side without the other."""
+
+from pathlib import Path
+
+import pytest
+
+import zepguard.drills.steps  # noqa: F401  defines the phrases
+from zepguard.drills.catalogue import CataloguedScenario, catalogue
+from zepguard.drills.phrases import PHRASES, Phrase
+from zepguard.drills.places import features_folder
+
+SCENARIOS = list(catalogue())
+STEPS = [step for scenario in SCENARIOS for step in scenario.steps]
+
+
+@pytest.mark.parametrize("phrase", PHRASES, ids=lambda p: f"{p.keyword}-{p.function}")
+def test_each_definition_is_used_and_says_what_it_does(phrase: Phrase) -> None:
+    assert any(phrase.matches(step.keyword, step.text) for step in STEPS), phrase.wording
+    assert phrase.says
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
+def test_each_step_has_exactly_one_definition(scenario: CataloguedScenario) -> None:
+    for step in scenario.steps:
+        found = [p.wording for p in PHRASES if p.matches(step.keyword, step.text)]
+        assert len(found) == 1, f"{step.keyword} {step.text}: {found}"
+
+
+def test_there_are_fewer_than_sixty_definitions() -> None:
+    assert len({phrase.function for phrase in PHRASES}) < 60
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
+def test_each_scenario_carries_one_checklist_id(scenario: CataloguedScenario) -> None:
+    assert len(scenario.ids) >= 1
+
+
+def test_each_feature_file_is_read() -> None:
+    assert {scenario.file for scenario in SCENARIOS} == set(Path(features_folder()).rglob("*.feature"))
