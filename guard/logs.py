@@ -59,5 +59,5 @@ def configure(path: str = "") -> None:
 
 
 def get_logger(name: str) -> Any:
-    """A structlog logger whose lines carry ``logger=name``."""
-    return structlog.get_logger().bind(logger=name)
+    """A structlog logger whose lines carry ``source=name``."""
+    return structlog.get_logger(source=name)

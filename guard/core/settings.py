@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from guard.core.events import Policy
 from guard.core.modes import FAILURE_THRESHOLD, HOLD_S, TTL_MAX_S, TTL_MIN_S, Mode
@@ -53,6 +53,13 @@ def _text(variable: Variable, text: str) -> str:
     return text.strip()
 
 
+def _key(variable: Variable, text: str) -> str:
+    key = text.strip()
+    if not all("!" <= c <= "~" for c in key):
+        raise variable.refuse(text, "holds a character that no HTTP header can carry; paste the key as Zep shows it")
+    return key
+
+
 def _name(variable: Variable, text: str) -> str:
     word = text.strip()
     if not word or any(c.isspace() for c in word):
@@ -60,30 +67,39 @@ def _name(variable: Variable, text: str) -> str:
     return word
 
 
+_ROOT = "write http(s)://host[:port], the root of the Zep server"
+_STORE = "write redis://host:port/db, rediss://... or unix://path"
+
+
 def _root_url(variable: Variable, text: str) -> str:
     url = text.strip().rstrip("/")
-    parts = _split(variable, text)
-    if parts[0] not in {"http", "https"} or not parts[1]:
-        raise variable.refuse(text, "is no URL; write http(s)://host[:port], the root of the Zep server")
-    if parts[2].rstrip("/").endswith(("/api/v2", "/api/v4")):
+    parts = _split(variable, text, _ROOT)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isprintable() or " " in url:
+        raise variable.refuse(text, f"is no URL; {_ROOT}")
+    if parts.query or parts.fragment:
+        raise variable.refuse(text, f"is not the server's root; {_ROOT}, without ? and #")
+    if parts.path.rstrip("/").endswith(("/api/v2", "/api/v4")):
         raise variable.refuse(text, "is not the server's root; leave out /api/v2, the guard adds it")
     return url
 
 
 def _store_url(variable: Variable, text: str) -> str:
     url = text.strip()
-    if url and _split(variable, text)[0] not in {"redis", "rediss", "unix"}:
-        raise variable.refuse(text, "is no store URL; write redis://host:port/db, rediss://... or unix://path")
+    if not url:
+        return ""
+    parts = _split(variable, text, _STORE)
+    if parts.scheme not in {"redis", "rediss", "unix"} or parts.fragment:
+        raise variable.refuse(text, f"is no store URL; {_STORE}")
     return url
 
 
-def _split(variable: Variable, text: str) -> tuple[str, str, str]:
+def _split(variable: Variable, text: str, remedy: str) -> SplitResult:
     try:
         parts = urlsplit(text.strip())
         _ = parts.port
-    except ValueError as error:
-        raise variable.refuse(text, f"is no URL ({error}); write http(s)://host[:port]") from None
-    return parts.scheme, parts.netloc, parts.path
+    except ValueError:  # its text quotes a part of the value, which may be a password
+        raise variable.refuse(text, f"is no URL; {remedy}") from None
+    return parts
 
 
 def _number(lowest: float, highest: float, unit: str) -> Parser:
@@ -140,7 +156,7 @@ VARIABLES: tuple[Variable, ...] = (
         field="api_key",
         default="",
         form="secret",
-        parse=_text,
+        parse=_key,
         about="Key of the Zep project; required while enabled. Never shown.",
         secret=True,
     ),

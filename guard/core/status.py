@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from guard.core.admission import effective_mode
@@ -48,7 +49,7 @@ class Status:
         """The text, line by line."""
         forced = "None"
         if self.record.reason is not None:
-            remaining = round(self.record.remaining_s(self.now))
+            remaining = ceil(self.record.remaining_s(self.now))
             forced = f"{self.record.forced_mode} (reason={self.record.reason}, remaining=~{remaining}s)"
         lines = [
             f"Base mode (from flags): {self.base}",
@@ -81,7 +82,8 @@ class Status:
             "failure_threshold": self.failure_threshold,
             "shell_base": self.shell_base,
             "workers": [
-                {"name": w.name, "program": w.program, "pid": w.pid, "base": w.base, "reads": w.reads} for w in self.workers
+                {"name": w.name, "program": w.program, "pid": w.pid, "base": w.base, "reads": w.reads}
+                for w in self.workers
             ],
             "warnings": self.warnings,
         }

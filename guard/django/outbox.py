@@ -41,19 +41,22 @@ class DjangoRows:
 
     def claim(self, *, now: float, lease_s: float) -> Batch | None:
         """Claim the messages of one thread that is due, or None."""
+        # A look that finds nothing is no write: on SQLite every transaction here takes the one write lock.
+        if not self._due_heads(now).exists():
+            return None
         with transaction.atomic():
-            head = self._due_head(now)
+            heads = self._due_heads(now)
+            if connection.features.has_select_for_update_skip_locked:
+                heads = heads.select_for_update(skip_locked=True)
+            head = heads.first()
             return None if head is None else self._take(head, now, lease_s)
 
-    def _due_head(self, now: float) -> OutboxMessage | None:
-        """The oldest undelivered message of some thread, if it is due or its claim has run out."""
+    def _due_heads(self, now: float) -> QuerySet[OutboxMessage]:
+        """The oldest undelivered message of each thread, if it is due or its claim has run out."""
         earlier = _undelivered().filter(thread_id=OuterRef("thread_id"), id__lt=OuterRef("id"))
         due = Q(state=OutboxMessage.State.PENDING, not_before__lte=now)
         abandoned = Q(state=OutboxMessage.State.SENDING, claimed_until__lte=now)
-        heads = _undelivered().filter(due | abandoned).exclude(Exists(earlier)).order_by("not_before", "id")
-        if connection.features.has_select_for_update_skip_locked:
-            heads = heads.select_for_update(skip_locked=True)
-        return heads.first()
+        return _undelivered().filter(due | abandoned).exclude(Exists(earlier)).order_by("not_before", "id")
 
     def _take(self, head: OutboxMessage, now: float, lease_s: float) -> Batch | None:
         found = list(_undelivered().filter(thread_id=head.thread_id, id__gte=head.id).order_by("id")[:BATCH_MAX])

@@ -80,11 +80,8 @@ class _Sender:
 
     def _make_thread(self) -> None:
         user_id, thread_id = self._batch.user_id, self._batch.thread_id
-        try:
-            self._done(self._service.write(thread_id, lambda zep: zep.ensure_thread(thread_id, user_id)))
-        except ZepFailure as failure:
-            if failure.outcome not in (Outcome.REFUSED, Outcome.NOT_FOUND):  # "user not found" is a 400 (section 4)
-                raise
+        made = self._done(self._service.write(thread_id, lambda zep: zep.ensure_thread(thread_id, user_id)))
+        if not made:
             self._done(self._service.write(thread_id, lambda zep: zep.ensure_user(user_id)))
             self._done(self._service.write(thread_id, lambda zep: zep.ensure_thread(thread_id, user_id)))
 
@@ -194,7 +191,7 @@ class DeliveryLoop:
             return self._rows.claim(now=time.time(), lease_s=self._lease_s)
         except Exception as error:
             # The database may be away for a while; the rows are safe in it, and the next poll asks again.
-            get_logger("guard.outbox").error("outbox_unavailable", error=f"{type(error).__name__}: {error}")
+            get_logger("guard.outbox").error("outbox_unavailable", error=type(error).__name__)
             return None
         finally:
             self._between()
@@ -204,7 +201,7 @@ class DeliveryLoop:
             deliver(self._service, self._rows, batch)
         except Exception as error:
             # The claim's lease runs out and the rows are looked up before they are sent again.
-            get_logger("guard.outbox").error("delivery_failed", error=f"{type(error).__name__}: {error}")
+            get_logger("guard.outbox").error("delivery_failed", error=type(error).__name__)
         finally:
             self._between()
             free.release()

@@ -80,5 +80,5 @@ class ZepCalls(Protocol):
     def ensure_user(self, user_id: str) -> None:
         """Make a user; one that exists is success."""
 
-    def ensure_thread(self, thread_id: str, user_id: str) -> None:
-        """Make a thread; one that exists is success."""
+    def ensure_thread(self, thread_id: str, user_id: str) -> bool:
+        """Make a thread; one that exists is success. False if Zep does not know the user."""

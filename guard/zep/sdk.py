@@ -131,11 +131,17 @@ class SdkZep:
         with self._exists_is_success(), self._call():
             self._zep.user.add(user_id=user_id, request_options=_NO_RETRIES)
 
-    def ensure_thread(self, thread_id: str, user_id: str) -> None:
-        """Make a thread; one that exists is success."""
+    def ensure_thread(self, thread_id: str, user_id: str) -> bool:
+        """Make a thread; one that exists is success. False if Zep does not know the user."""
         check_id("thread", thread_id)
-        with self._exists_is_success(), self._call():
-            self._zep.thread.create(thread_id=thread_id, user_id=user_id, request_options=_NO_RETRIES)
+        try:
+            with self._exists_is_success(), self._call():
+                self._zep.thread.create(thread_id=thread_id, user_id=user_id, request_options=_NO_RETRIES)
+        except ZepFailure as failure:
+            if _user_unknown(failure):
+                return False
+            raise
+        return True
 
     @contextmanager
     def _exists_is_success(self) -> Iterator[None]:
@@ -147,4 +153,15 @@ class SdkZep:
 
 
 def _already_exists(failure: ZepFailure) -> bool:
-    return failure.status == 409 or "already exists" in str(getattr(failure.__cause__, "body", ""))
+    return failure.status == 409 or "already exists" in _body(failure)
+
+
+def _user_unknown(failure: ZepFailure) -> bool:
+    """A 400 with "user not found" or "does not exist", or a 404 (contract, section 4)."""
+    said = _body(failure)
+    named = "user not found" in said or "does not exist" in said
+    return failure.outcome is Outcome.NOT_FOUND or (failure.outcome is Outcome.REFUSED and named)
+
+
+def _body(failure: ZepFailure) -> str:
+    return str(getattr(failure.__cause__, "body", ""))

@@ -128,9 +128,12 @@ class FakeZepAdmin:
 
 @pytest.fixture(scope="session")
 def _fakezep() -> Iterator[FakeZepAdmin]:
-    with running_fakezep() as server, httpx.Client(
-        base_url=server.admin_url, headers={"X-Admin-Key": server.admin_key}, timeout=30, trust_env=False
-    ) as client:
+    with (
+        running_fakezep() as server,
+        httpx.Client(
+            base_url=server.admin_url, headers={"X-Admin-Key": server.admin_key}, timeout=30, trust_env=False
+        ) as client,
+    ):
         yield FakeZepAdmin(server, client)
 
 

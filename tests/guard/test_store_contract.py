@@ -71,7 +71,9 @@ def report(outcome: str, seen: Any, **changes: Any) -> Report:
     fields = {"operation": READ, "phase": Phase.READ_WRITE, "token": "", **changes}
     extra = {name: fields.pop(name) for name in ("retry_after_s", "thread_id") if name in fields}
     era = seen.record.breaker(fields["operation"]).era
-    return Report(ticket=Ticket(generation=seen.record.generation, era=era, **fields), outcome=Outcome(outcome), **extra)
+    return Report(
+        ticket=Ticket(generation=seen.record.generation, era=era, **fields), outcome=Outcome(outcome), **extra
+    )
 
 
 # -- the contract ----------------------------------------------------------------------------------------------------
@@ -296,6 +298,7 @@ _MOVES = st.one_of(
     _REPORTS,
     st.tuples(st.just("call"), st.sampled_from(Operation), st.sampled_from(Outcome), st.sampled_from([0.0, 400.0])),
     st.tuples(st.just("failures"), st.sampled_from(Operation), _BAD),
+    st.just(("probe", Outcome.ANSWERED, 0.0, True, True)),
     st.tuples(st.just("probe"), st.sampled_from(Outcome), st.sampled_from([0.0, 400.0]), st.booleans(), st.booleans()),
     st.tuples(st.just("trial"), st.sampled_from(Operation), st.sampled_from(Outcome), st.booleans(), st.booleans()),
     st.tuples(st.just("acquire_probe"), st.sampled_from([0, 1]), st.sampled_from(TOKENS)),
