@@ -275,10 +275,13 @@ def vars_of(ports: Ports) -> dict[str, int]:
 
 def test_a_program_that_dies_at_its_start_is_told_with_the_end_of_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZEPGUARD_STACK_DATABASE_URL", "nonsense")
-    before = set(Path(tempfile.gettempdir()).glob("zepguard-*"))
-    with pytest.raises(StartFailed, match="DATABASE_URL cannot be read"):
-        Stack.start(time_scale=60)
-    assert set(Path(tempfile.gettempdir()).glob("zepguard-*")) <= before
+    folder = Path(tempfile.mkdtemp(prefix="zg-")) / "run"
+    try:
+        with pytest.raises(StartFailed, match="DATABASE_URL cannot be read"):
+            Stack.start(time_scale=60, run_dir=folder)
+        assert not folder.exists()
+    finally:
+        folder.parent.rmdir()
 
 
 def test_the_next_things_to_try_are_real_commands() -> None:
