@@ -15,7 +15,7 @@ from guard.core.events import AcquireProbe, AcquireTrial, Effect, EffectKind, Ev
 from guard.core.modes import Mode
 from guard.core.record import Record
 from guard.core.results import ContextResult, ContextStatus
-from guard.core.table import Operation, Outcome
+from guard.core.table import Operation, Outcome, Pause
 from guard.store.protocol import Applied, ThreadEntry
 from guard.zep.calls import Answer, ZepCalls, ZepFailure
 
@@ -26,6 +26,7 @@ __all__ = [
     "Called",
     "Command",
     "LookUp",
+    "NegativeHit",
     "Notice",
     "Tell",
     "Transition",
@@ -58,7 +59,15 @@ class Transition:
     now: float
 
 
-Notice = CallEnded | Transition
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NegativeHit:
+    """A read was answered by the thread's negative entry, without a call."""
+
+    thread_id: str
+    why: Pause
+
+
+Notice = CallEnded | Transition | NegativeHit
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +157,8 @@ def read_context(base: Mode, thread_id: str, token: str) -> Generator[Command, A
     if admission.verdict is not Verdict.PROBE:
         entry: ThreadEntry = yield LookUp(thread_id)
         if entry.pause_until > seen.now:
-            return ContextResult(status=ContextStatus.NEGATIVE, mode=admission.mode, detail="pause")
+            yield Tell(NegativeHit(thread_id=thread_id, why=entry.why))
+            return ContextResult(status=ContextStatus.NEGATIVE, mode=admission.mode, detail=entry.why)
     ticket = yield from _take(admission, token)
     if ticket is None:
         detail = "probe_elsewhere" if admission.verdict is Verdict.PROBE else "breaker_open"

@@ -9,7 +9,7 @@ from typing import Any
 from guard.core.events import Effect, EffectKind
 from guard.core.modes import Reason
 from guard.core.table import Operation, Outcome
-from guard.engine import CallEnded, Notice, Transition
+from guard.engine import CallEnded, NegativeHit, Notice, Transition
 from guard.errors import StoreUnavailable
 
 __all__ = ["Telemetry"]
@@ -47,10 +47,18 @@ class Telemetry:
 
     def tell(self, notice: Notice) -> None:
         """Tell one notice of the engine."""
-        if isinstance(notice, CallEnded):
-            self._call_ended(notice)
-        else:
-            self._transition(notice)
+        match notice:
+            case CallEnded():
+                self._call_ended(notice)
+            case Transition():
+                self._transition(notice)
+            case NegativeHit():
+                self._negative_hit()
+
+    def _negative_hit(self) -> None:
+        from guard.metrics import instruments
+
+        instruments.NEGATIVE_HITS.inc()
 
     def _call_ended(self, ended: CallEnded) -> None:
         from guard.metrics import instruments

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from guard.core.modes import FAILURE_THRESHOLD, HOLD_S, Reason
-from guard.core.table import Operation, Outcome, Phase
+from guard.core.table import Operation, Outcome, Pause, Phase, rule_for
 
 __all__ = [
     "AcquireProbe",
@@ -33,6 +33,18 @@ class Policy:
     breaker_threshold: int = 3
     breaker_open_s: float = 30.0
     lease_s: float = 4.0
+    negative_s: float = 1.5
+
+    def pause_s(self, report: Report) -> float:
+        """Seconds for which the outcome of a call keeps all workers from reading its thread; 0 for not at all."""
+        ticket = report.ticket
+        match rule_for(ticket.operation, report.outcome, ticket.phase).pause:
+            case Pause.NEGATIVE:
+                return self.negative_s
+            case Pause.RETRY_AFTER:
+                return report.retry_after_s
+            case Pause.NONE:
+                return 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,7 +30,7 @@ class ContextResult:
         text: the context block, or ``""``.
         status: where it came from, or why there is none.
         mode: effective mode when the read was decided.
-        detail: more of the why: an outcome (``timeout``), a reason (``auth``), ``breaker_open``, ``pause``...
+        detail: more of the why: an outcome (``timeout``), a reason (``auth``), ``breaker_open``, ``negative``...
         latency_s: seconds that the call to Zep took; None if none was sent.
     """
 

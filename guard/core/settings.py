@@ -203,6 +203,14 @@ VARIABLES: tuple[Variable, ...] = (
         "Failed reads in a row, over all workers, that downgrade.",
     ),
     _variable(
+        "ZEPGUARD_NEGATIVE_S",
+        "negative_s",
+        "1.5",
+        "seconds",
+        _number(0.01, 3600, "seconds"),
+        "After a failed read of a thread, its next turns do not wait on Zep for so long.",
+    ),
+    _variable(
         "ZEPGUARD_BREAKER_OPEN_S",
         "breaker_open_s",
         "30",
@@ -252,6 +260,7 @@ class Settings:
     store_timeout_ms: float
     hold_s: float
     failure_threshold: int
+    negative_s: float
     breaker_open_s: float
     outbox_backoff_s: float
     outbox_backoff_max_s: float
@@ -276,6 +285,7 @@ class Settings:
             hold_s=self.hold_s,
             failure_threshold=self.failure_threshold,
             breaker_open_s=self.breaker_open_s,
+            negative_s=self.negative_s,
             lease_s=2 * self.timeout_s + 1,
         )
 

@@ -18,6 +18,7 @@ __all__ = [
     "Hold",
     "Operation",
     "Outcome",
+    "Pause",
     "Phase",
     "ProbeResult",
     "Rule",
@@ -86,6 +87,14 @@ class ProbeResult(StrEnum):
     RATE_LIMITED = "rate_limited"
 
 
+class Pause(StrEnum):
+    """For how long, and why, no worker reads this thread from Zep."""
+
+    NONE = "none"
+    NEGATIVE = "negative"  # the negative window: its next turns do not wait on Zep again (checklist, drill 3)
+    RETRY_AFTER = "retry_after"  # as long as Zep asked for
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
     """The effect of one outcome in one phase."""
@@ -96,17 +105,17 @@ class Rule:
     restore: bool = False
     breaker: Breaker = Breaker.NOTHING
     probe: ProbeResult | None = None
-    pause_thread: bool = False  # no read of that thread until Retry-After
+    pause: Pause = Pause.NONE
 
 
 _NOTHING = Rule()
 _GOOD_READ = Rule(count=Count.ZERO, breaker=Breaker.SUCCESS)
-_BAD_READ = Rule(count=Count.ADD, breaker=Breaker.FAILURE)
+_BAD_READ = Rule(count=Count.ADD, breaker=Breaker.FAILURE, pause=Pause.NEGATIVE)
 _AUTH = Rule(force=Reason.AUTH)
-_PAUSE = Rule(pause_thread=True)
+_PAUSE = Rule(pause=Pause.RETRY_AFTER)
 _RESTORED = Rule(count=Count.ZERO, restore=True, probe=ProbeResult.SUCCEEDED)
 _HELD = Rule(force=Reason.PROBE_FAILED, hold=Hold.FULL, probe=ProbeResult.FAILED)
-_HELD_BY_LIMIT = Rule(hold=Hold.RETRY_AFTER, probe=ProbeResult.RATE_LIMITED, pause_thread=True)
+_HELD_BY_LIMIT = Rule(hold=Hold.RETRY_AFTER, probe=ProbeResult.RATE_LIMITED, pause=Pause.RETRY_AFTER)
 _GOOD_WRITE = Rule(breaker=Breaker.SUCCESS)
 _BAD_WRITE = Rule(breaker=Breaker.FAILURE)
 

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 __all__ = [
     "CACHE_HITS",
     "CONTEXT_FAILURES",
+    "NEGATIVE_HITS",
     "READ_LATENCY",
     "READ_REQUESTS",
     "REGISTRY",
@@ -38,6 +39,11 @@ CONTEXT_FAILURES = Counter(
     "memory_zep_context_failures", "Reads sent to Zep that gave no usable answer.", registry=REGISTRY
 )
 CACHE_HITS = Counter("memory_zep_context_cache_hits", "Reads of context answered from the cache.", registry=REGISTRY)
+NEGATIVE_HITS = Counter(
+    "memory_zep_negative_cache_hits",
+    "Reads not sent because the thread's last read failed, or Zep asked for a pause.",
+    registry=REGISTRY,
+)
 WRITE_REQUESTS = Counter(
     "memory_zep_write_requests", "Requests of a delivery sent to Zep, each attempt.", registry=REGISTRY
 )

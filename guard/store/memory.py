@@ -48,10 +48,11 @@ class MemoryStore:
             return Applied(record=self._record, now=now, effects=effects)
 
     def _pause(self, event: Report, now: float) -> None:
-        rule = rule_for(event.ticket.operation, event.outcome, event.ticket.phase)
-        if rule.pause_thread and event.thread_id and event.retry_after_s > 0:
+        pause_s = self._policy.pause_s(event)
+        if pause_s > 0 and event.thread_id:
             self._drop_ended(now)
-            self._threads[event.thread_id] = ThreadEntry(pause_until=now + event.retry_after_s)
+            why = rule_for(event.ticket.operation, event.outcome, event.ticket.phase).pause
+            self._threads[event.thread_id] = ThreadEntry(pause_until=now + pause_s, why=why)
 
     def _drop_ended(self, now: float) -> None:
         """Forget the pauses that are over, as the keys of a shared store expire."""

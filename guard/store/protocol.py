@@ -7,6 +7,7 @@ from typing import Protocol
 
 from guard.core.events import Effect, EffectKind, Event
 from guard.core.record import Record
+from guard.core.table import Pause
 from guard.core.worker import Worker
 
 __all__ = ["WORKER_TTL_S", "Applied", "Store", "ThreadEntry"]
@@ -27,9 +28,10 @@ class Applied:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThreadEntry:
-    """What the fleet knows of one thread; ``pause_until`` is unix seconds (a 429's ``Retry-After``)."""
+    """What the fleet knows of one thread: no read of it until ``pause_until`` (unix seconds), and why."""
 
     pause_until: float = 0.0
+    why: Pause = Pause.NONE
 
 
 class Store(Protocol):

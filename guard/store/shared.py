@@ -31,7 +31,7 @@ from guard.core.events import (
 )
 from guard.core.modes import Mode, check_ttl_s
 from guard.core.record import decode_record
-from guard.core.table import rule_for
+from guard.core.table import Pause, rule_for
 from guard.core.worker import Worker
 from guard.errors import StoreUnavailable
 from guard.store.protocol import WORKER_TTL_S, Applied, ThreadEntry
@@ -107,8 +107,8 @@ class RedisStore:
     def thread_entry(self, thread_id: str) -> ThreadEntry:
         """Read what is known of a thread."""
         with _translated():
-            value: Any = self._client.hget(self._key("thread", thread_id), "pause_until")
-            return ThreadEntry(pause_until=float(value or 0.0))
+            until, why = self._client.hmget(self._key("thread", thread_id), ["pause_until", "why"])
+            return ThreadEntry(pause_until=float(until or 0.0), why=Pause(str(why or Pause.NONE)))
 
     def forget_thread(self, thread_id: str) -> bool:
         """Drop what is known of a thread."""
@@ -215,8 +215,9 @@ def _report_arguments(event: Report, policy: Policy) -> dict[str, object]:
         "breaker_threshold": policy.breaker_threshold,
         "breaker_open_s": policy.breaker_open_s,
     }
-    if rule.pause_thread and event.thread_id and event.retry_after_s > 0:
-        arguments["pause_s"] = event.retry_after_s
+    pause_s = policy.pause_s(event)
+    if pause_s > 0 and event.thread_id:
+        arguments |= {"pause_s": pause_s, "pause_why": rule.pause}
     return arguments
 
 

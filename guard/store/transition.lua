@@ -217,7 +217,8 @@ end
 if event == 'report' then
   report()
   if arg.pause_s then
-    redis.call('HSET', KEYS[2], 'pause_until', string.format('%.17g', now + tonumber(arg.pause_s)))
+    local pause_until = string.format('%.17g', now + tonumber(arg.pause_s))
+    redis.call('HSET', KEYS[2], 'pause_until', pause_until, 'why', arg.pause_why)
     redis.call('PEXPIRE', KEYS[2], math.ceil(tonumber(arg.pause_s) * 1000) + 1000)
   end
 elseif event == 'force' then

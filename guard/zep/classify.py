@@ -8,6 +8,7 @@ is none of the others is an answer of the wrong shape.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -36,6 +37,8 @@ def failure_of(error: Exception, *, now: float) -> ZepFailure:
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         outcome = Outcome.CONNECTION if isinstance(error, httpx.ConnectError) else Outcome.TIMEOUT
         return ZepFailure(outcome, _say(error))
+    if isinstance(error, httpx.LocalProtocolError):  # its text quotes the header, which may be the key's
+        return ZepFailure(Outcome.CONNECTION, type(error).__name__)
     if isinstance(error, httpx.TimeoutException):
         return ZepFailure(Outcome.TIMEOUT, _say(error), ambiguous=True)
     if isinstance(error, httpx.TransportError):
@@ -71,7 +74,12 @@ def _from_status(error: ApiError, now: float) -> ZepFailure:
 def _retry_after_s(headers: Mapping[str, str], now: float) -> float:
     text = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
     try:
-        seconds = float(text) if text.replace(".", "", 1).isdigit() else parsedate_to_datetime(text).timestamp() - now
-    except ValueError:
+        seconds = float(text) if text.replace(".", "", 1).isdigit() else _unix_seconds(text) - now
+    except (ValueError, OverflowError):
         return RETRY_AFTER_S
     return min(max(seconds, 0.0), RETRY_AFTER_S_MAX)
+
+
+def _unix_seconds(date: str) -> float:
+    at = parsedate_to_datetime(date)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()  # HTTP's dates are in GMT, said or not

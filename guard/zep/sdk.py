@@ -19,7 +19,7 @@ from guard.zep.calls import Answer, OutgoingMessage, StoredMessage, ZepFailure
 from guard.zep.deadline import DeadlineTransport, deadline
 
 if TYPE_CHECKING:
-    from zep_cloud.client import Zep
+    from zep_cloud.base_client import BaseClient
     from zep_cloud.core.request_options import RequestOptions
 
 __all__ = ["OUTBOX_ID", "PATH_PREFIX", "SdkZep"]
@@ -53,12 +53,13 @@ class SdkZep:
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        from zep_cloud.client import Zep
+        from zep_cloud.base_client import BaseClient
 
         self._timeout_s = timeout_s
         self._clock = clock
         self._http = httpx.Client(transport=transport or DeadlineTransport(), timeout=timeout_s, trust_env=False)
-        self._zep: Zep = Zep(
+        # Its subclass ``Zep`` lets ZEP_API_URL win over ``base_url``, whenever it came into the environment.
+        self._zep: BaseClient = BaseClient(
             api_key=api_key, base_url=base_url + PATH_PREFIX, timeout=timeout_s, httpx_client=self._http
         )
 
@@ -134,6 +135,7 @@ class SdkZep:
     def ensure_thread(self, thread_id: str, user_id: str) -> bool:
         """Make a thread; one that exists is success. False if Zep does not know the user."""
         check_id("thread", thread_id)
+        check_id("user", user_id)
         try:
             with self._exists_is_success(), self._call():
                 self._zep.thread.create(thread_id=thread_id, user_id=user_id, request_options=_NO_RETRIES)

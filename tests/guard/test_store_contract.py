@@ -153,7 +153,17 @@ def test_a_429_without_a_wait_leaves_nothing_behind(store: Store) -> None:
     assert store.forget_thread("t") is False
 
 
-@pytest.mark.parametrize("outcome", ["answered", "timeout", "auth"])
+@pytest.mark.parametrize("outcome", ["timeout", "connection", "server_error", "wrong_shape"])
+def test_a_failed_read_keeps_its_thread_from_zep_for_the_negative_window(
+    store: Store, outcome: str, clock: Any
+) -> None:
+    store.apply(report(outcome, store.snapshot(), thread_id="t"))
+    entry = store.thread_entry("t")
+    assert (entry.pause_until, entry.why) == (clock.now + 1.5, "negative")
+    assert store.thread_entry("u").pause_until == 0.0
+
+
+@pytest.mark.parametrize("outcome", ["answered", "not_found", "auth", "refused"])
 def test_other_outcomes_pause_no_thread(store: Store, outcome: str) -> None:
     store.apply(report(outcome, store.snapshot(), thread_id="t", retry_after_s=9.0))
     assert store.thread_entry("t").pause_until == 0.0
@@ -198,7 +208,7 @@ def test_two_namespaces_share_nothing(valkey: redis.Redis) -> None:
     one.beat(Worker(name="w", program="p", pid=1, base=Mode.OFF))
     assert other.snapshot().record == EMPTY
     assert other.workers() == []
-    assert all(key.startswith("one:") for key in valkey.keys())
+    assert all(key.startswith("one:") for key in valkey.scan_iter())
 
 
 def test_a_pause_that_is_over_leaves_no_key(valkey: redis.Redis, namespace: str, wait_for: Any) -> None:
@@ -453,10 +463,7 @@ def _drive(client: redis.Redis, policy: Policy, history: list[tuple[Any, ...]]) 
 @pytest.mark.parametrize("server", ["valkey", "fakeredis"])
 def test_script_and_function_agree_through_any_history(server: str, request: pytest.FixtureRequest) -> None:
     """The same events at the same times give the same records and effects; and the search reaches every state."""
-    if server == "valkey":
-        client = request.getfixturevalue("valkey")
-    else:
-        client = fakeredis.FakeRedis(decode_responses=True)
+    client = request.getfixturevalue("valkey") if server == "valkey" else fakeredis.FakeRedis(decode_responses=True)
 
     @settings(max_examples=200 if server == "valkey" else 40, deadline=None)
     @given(

@@ -26,7 +26,10 @@ ISSUE: dict[tuple[str, str, str], str] = {
 }
 READ_BREAKER = {("read", outcome, "read_write") for outcome in [*GOOD, *BAD]}
 WRITE_BREAKER = {("write", outcome, phase) for outcome in [*GOOD, *BAD] for phase in ("read_write", "write_only")}
-PAUSES = {("read", "rate_limited", "read_write"), ("read", "rate_limited", "probe")}
+PAUSES = {
+    **{("read", "rate_limited", phase): "retry_after" for phase in ("read_write", "probe")},
+    **{("read", bad, "read_write"): "negative" for bad in BAD},
+}
 
 
 def says(rule: Rule) -> str | None:
@@ -57,7 +60,7 @@ def test_a_row_does_what_the_issue_says_and_nothing_else(row: tuple[Operation, O
     key = (row[0].value, row[1].value, row[2].value)
     assert says(rule) == ISSUE.get(key)
     assert (rule.breaker is not Breaker.NOTHING) == (key in READ_BREAKER | WRITE_BREAKER)
-    assert rule.pause_thread == (key in PAUSES)
+    assert rule.pause == PAUSES.get(key, "none")
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row[2] is Phase.WRITE_ONLY], ids=lambda row: "-".join(row))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from guard.core.modes import AUTOMATIC_REASONS, Reason
-from guard.core.table import TABLE, Breaker, Count, Hold, Operation, Outcome, Phase, Rule
+from guard.core.table import TABLE, Breaker, Count, Hold, Operation, Outcome, Pause, Phase, Rule
 from zepguard.exit_codes import ExitCode
 
 __all__ = ["modes", "modes_markdown"]
@@ -88,6 +88,8 @@ def _says(rule: Rule) -> str:
         said.append(f"{'hold again for the full hold' if rule.hold is Hold.FULL else 'force at once'}, `{rule.force}`")
     if rule.breaker is not Breaker.NOTHING:
         said.append(f"breaker: {rule.breaker}")
-    if rule.pause_thread:
+    if rule.pause is Pause.RETRY_AFTER:
         said.append("no read of that thread until `Retry-After`")
+    if rule.pause is Pause.NEGATIVE:
+        said.append("no read of that thread within the negative window")
     return "; ".join(said) or "nothing"
