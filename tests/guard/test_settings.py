@@ -40,9 +40,7 @@ def test_base_mode_by_the_flags(enabled: str, write: str, read: str, mode: str |
     """Off unless enabled and writing; reads on top of writes make read_write; reads without writes are refused."""
     environ = {"ZEP_ENABLED": enabled, "FLAG_ZEP_WRITE": write, "FLAG_ZEP_READ": read, "ZEP_API_KEY": KEY}
     if mode is None:
-        with pytest.raises(
-            SettingsError, match=r"FLAG_ZEP_READ='true' with FLAG_ZEP_WRITE='false'.*set FLAG_ZEP_WRITE"
-        ):
+        with pytest.raises(SettingsError, match=r"FLAG_ZEP_READ=.true. with FLAG_ZEP_WRITE=.false.: .*set FLAG"):
             read_settings(environ)
     else:
         assert read_settings(environ).base_mode == mode
@@ -112,7 +110,7 @@ def test_a_number_that_is_none_or_out_of_range_is_refused(variable: object, text
 
 
 def test_a_count_is_a_whole_number() -> None:
-    with pytest.raises(SettingsError, match="ZEPGUARD_FAILURE_THRESHOLD='2.5': is no whole number"):
+    with pytest.raises(SettingsError, match=r"ZEPGUARD_FAILURE_THRESHOLD=.2\.5.: is no whole number"):
         read_settings({"ZEPGUARD_FAILURE_THRESHOLD": "2.5"})
 
 

@@ -46,16 +46,24 @@ class Command(BaseCommand):
         parser.add_argument("--reset-failures", action="store_true", help="set the failure count to 0")
         parser.add_argument("--json", action="store_true", help="one line of JSON")
 
+    def service(self) -> MemoryService:
+        """The guard with this shell's settings; a simulation gives its own."""
+        return MemoryService.from_env(program="zep_mode")
+
+    def operator(self, service: MemoryService) -> Operator:
+        """The hand on it; a simulation's pauses in virtual time."""
+        return Operator(service)
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Carry out the one action that was asked for."""
         action = _one_action(options)
         if options["ttl"] is not None and action != "force":
             raise CommandError(f"--ttl {options['ttl']} goes with --force REASON only", returncode=_USAGE)
         try:
-            service = MemoryService.from_env(program="zep_mode")
+            service = self.service()
             configure(service.settings.log_file)
             _refuse_private_state(service)
-            text, state = getattr(self, f"_{action}")(Operator(service), options)
+            text, state = getattr(self, f"_{action}")(self.operator(service), options)
         except CallerError as error:
             raise CommandError(str(error), returncode=_USAGE) from error
         except StoreUnavailable as error:
