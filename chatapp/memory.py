@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -11,17 +13,35 @@ from django.conf import settings
 from guard import MemoryService, logs
 from guard.metrics import folder
 
-__all__ = ["prepare", "service"]
+__all__ = ["prepare", "served_by", "service"]
+
+
+_given: MemoryService | None = None
 
 
 @cache
+def _from_env() -> MemoryService:
+    return MemoryService.from_env(program=settings.CHATAPP_PROGRAM)
+
+
 def service() -> MemoryService:
     """The guard's service; it connects when it is first used, not when it is made.
 
     Raises:
         SettingsError: for a variable of the guard that cannot be used.
     """
-    return MemoryService.from_env(program=settings.CHATAPP_PROGRAM)
+    return _given or _from_env()
+
+
+@contextmanager
+def served_by(given: MemoryService) -> Iterator[None]:
+    """Have this process use a service that was made elsewhere; for simulations."""
+    global _given
+    before, _given = _given, given
+    try:
+        yield
+    finally:
+        _given = before
 
 
 def prepare() -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol, get_args
 
 from django.conf import settings
@@ -20,7 +22,7 @@ from chatapp.turns.question import Question
 from chatapp.turns.relay import Patience, Relay
 from guard.logs import get_logger
 
-__all__ = ["OpenTurn", "follow", "open_turn"]
+__all__ = ["Carrier", "OpenTurn", "carried_by", "follow", "open_turn"]
 
 _FINAL = get_args(Final)
 
@@ -35,6 +37,28 @@ class Listen(Protocol):
     """Waits for events of a turn's attempts, or raises ``BrokerGone``."""
 
     async def __call__(self, question: Question, attempts: int, wait_s: float) -> list[tuple[int, Said]]: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Carrier:
+    """The way to the workers and back; by default the broker's."""
+
+    publish: Publish
+    listen: Listen
+
+
+_carrier: Carrier | None = None
+
+
+@contextmanager
+def carried_by(carrier: Carrier) -> Iterator[None]:
+    """Carry this process's turns in another way than over the broker; for simulations."""
+    global _carrier
+    before, _carrier = _carrier, carrier
+    try:
+        yield
+    finally:
+        _carrier = before
 
 
 async def follow(question: Question, patience: Patience, *, publish: Publish, listen: Listen) -> AsyncIterator[Event]:
@@ -114,7 +138,8 @@ def open_turn(question: Question) -> OpenTurn:
             silence_s=settings.CHATAPP_TURN_SILENCE_S,
             deadline_s=settings.CHATAPP_TURN_DEADLINE_S,
         )
-        events = follow(question, patience, publish=publishing.publish, listen=_listen)
+        way = _carrier or Carrier(publish=publishing.publish, listen=_listen)
+        events = follow(question, patience, publish=way.publish, listen=way.listen)
     task = asyncio.create_task(turn.run(events))
     _running.add(task)
     task.add_done_callback(_running.discard)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from prometheus_client.parser import text_string_to_metric_families
 
 from chaos.errors import ChaosError
 from chaos.fakezep_admin import FakeZepAdmin
@@ -26,6 +25,7 @@ from zepguard.stack.env_file import read_env_file, write_env_file
 from zepguard.stack.info import StackInfo
 from zepguard.stack.programs import APP, WORKERS
 from zepguard.time_scale import SHORT_S, scaled
+from zepguard.worlds.scrape import read_metrics
 from zepguard.worlds.world import CommandResult, Metrics, StoredMessage, Turn, WorldError
 
 __all__ = ["StackWorld"]
@@ -203,13 +203,7 @@ class StackWorld:
         answer = self._http.get(self._info.metrics_url)
         if answer.status_code != 200:
             raise WorldError(f"{self._info.metrics_url} answered {answer.status_code}")
-        return Metrics(
-            {
-                _series(sample.name, sample.labels): sample.value
-                for family in text_string_to_metric_families(answer.text)
-                for sample in family.samples
-            }
-        )
+        return read_metrics(answer.text)
 
     def log_events(self) -> Sequence[Mapping[str, Any]]:
         """Parse the log from where it stood at the beginning."""
@@ -314,9 +308,3 @@ def _turn(message: str, thread: str, answer: httpx.Response, took_s: float) -> T
         memory=body.get("memory", {}),
         took_s=took_s,
     )
-
-
-def _series(name: str, labels: Mapping[str, str]) -> str:
-    if not labels:
-        return name
-    return name + "{" + ",".join(f'{key}="{value}"' for key, value in sorted(labels.items())) + "}"

@@ -1,0 +1,124 @@
+"""The chat app in this process: Django with a database in memory, its test client, and ``zep_mode``."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import django
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.test import Client, override_settings
+
+from guard.operator import Operator
+from guard.service import MemoryService
+from zepguard.stack.environment import clean_environment
+from zepguard.worlds.world import CommandResult
+
+__all__ = ["JWT_SECRET", "Database", "client", "environment", "run_zep_mode", "set_up"]
+
+JWT_SECRET = "virtual persons only: no token made with this opens a real door"
+_SETTINGS = {
+    "DJANGO_SETTINGS_MODULE": "chatapp.settings",
+    "CHATAPP_SECRET_KEY": "virtual: signs nothing, but Django wants one",
+    "CHATAPP_JWT_SECRET": JWT_SECRET,
+    "DATABASE_URL": "sqlite:///:memory:",
+}
+
+
+@contextlib.contextmanager
+def environment() -> Iterator[None]:
+    """Keep the caller's flags, keys and addresses out of the world for as long as it lasts."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update({**clean_environment(before), **_SETTINGS})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def set_up() -> Iterator[None]:
+    """Set Django up, if this process has not yet, with the world's own secret."""
+    django.setup()
+    with override_settings(CHATAPP_JWT_SECRET=JWT_SECRET, CHATAPP_METRICS_TOKEN=""):
+        yield
+
+
+def client() -> Client:
+    """A client of the views; what a view raises becomes the answer that a person would get."""
+    return Client(raise_request_exception=False)
+
+
+class Database:
+    """An SQLite database in memory with all tables, in place of the configured one until closed."""
+
+    _migrated: bytes | None = None  # migrated once a process; each database starts as a copy
+
+    def __init__(self) -> None:
+        configured = connections.configure_settings({"default": {"ENGINE": "django.db.backends.sqlite3"}})
+        backend = django.db.utils.load_backend("django.db.backends.sqlite3")
+        self._connection: BaseDatabaseWrapper = backend.DatabaseWrapper(
+            {**configured["default"], "NAME": ":memory:"}, "default"
+        )
+        self._connection.inc_thread_sharing()  # lanes use it too, never at the same time
+        self._before = connections["default"]
+
+    def open(self) -> None:
+        """Put it in place."""
+        self.use()
+        self._connection.ensure_connection()
+        raw: Any = self._connection.connection
+        if Database._migrated is None:
+            from django.core.management import call_command
+
+            call_command("migrate", verbosity=0, interactive=False)
+            Database._migrated = raw.serialize()
+        else:
+            raw.deserialize(Database._migrated)
+
+    def use(self) -> None:
+        """Use it in the calling thread."""
+        connections["default"] = self._connection
+
+    def close(self) -> None:
+        """Give it up, and put the configured one back."""
+        connections["default"] = self._before
+        self._connection.dec_thread_sharing()
+        raw: Any = self._connection.connection
+        if raw is not None:
+            raw.close()
+            self._connection.connection = None
+
+
+def run_zep_mode(
+    arguments: tuple[str, ...], *, service: Callable[[], MemoryService], pause: Callable[[float], None]
+) -> CommandResult:
+    """Run the real command as ``manage.py`` would, in place.
+
+    Args:
+        arguments: as on the command line.
+        service: makes the guard with the settings as they are now.
+        pause: lets virtual time pass.
+    """
+    from guard.django.management.commands.zep_mode import Command
+
+    class InPlace(Command):
+        def service(self) -> MemoryService:
+            return service()
+
+        def operator(self, service: MemoryService) -> Operator:
+            return Operator(service, pause=pause)
+
+    said, code = io.StringIO(), 0
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            InPlace(no_color=True).run_from_argv(["manage.py", "zep_mode", *arguments])
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 1
+    return CommandResult(code=code, text=said.getvalue().strip())

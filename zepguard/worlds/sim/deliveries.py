@@ -1,0 +1,83 @@
+"""The delivery worker in virtual time: its loop as events of the agenda, each batch a lane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from guard.django.models import OutboxMessage
+from guard.django.outbox import DjangoRows
+from guard.outbox.delivery import CALLS_A_BATCH_MAX, POLL_S, deliver
+from guard.outbox.rows import Batch
+from guard.service import MemoryService
+from zepguard.worlds.sim.clock import VirtualClock
+
+__all__ = ["Deliveries"]
+
+_PARALLEL = 4
+"""As in ``guard.outbox.delivery.DeliveryLoop``."""
+
+
+class Deliveries:
+    """Delivers what the outbox holds.
+
+    Args:
+        clock: the world's.
+        service: gives the delivery worker's service, or None while it does not run.
+        draw: gives the backoff's jitter.
+        enter: called in a lane before it touches the database.
+    """
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        service: Callable[[], MemoryService | None],
+        *,
+        draw: Callable[[], float],
+        enter: Callable[[], None],
+    ) -> None:
+        self._clock = clock
+        self._service = service
+        self._draw = draw
+        self._enter = enter
+        self._rows = DjangoRows()
+        self._busy = 0
+        self._polling = False
+
+    def nudge(self) -> None:
+        """Look at the table as soon as the course at work sleeps."""
+        self._clock.after(0, self._look)
+
+    def poll(self) -> None:
+        """Look at the table each half second from now on, for as long as something is undelivered."""
+        if not self._polling:
+            self._polling = True
+            self._clock.after(POLL_S, self._polled)
+
+    def _polled(self) -> None:
+        self._polling = False
+        self._look()
+        if OutboxMessage.objects.exclude(state=OutboxMessage.State.DELIVERED).exists():
+            self.poll()
+
+    def _look(self) -> None:
+        service = self._service()
+        if service is None or not service.base_mode.writes:
+            return
+        lease_s = CALLS_A_BATCH_MAX * service.settings.timeout_s + 1.0
+        while self._busy < _PARALLEL:
+            batch = self._rows.claim(now=self._clock.time(), lease_s=lease_s)
+            if batch is None:
+                return
+            self._start(service, batch)
+
+    def _start(self, service: MemoryService, batch: Batch) -> None:
+        def work() -> None:
+            self._enter()
+            deliver(service, self._rows, batch, clock=self._clock.time, draw=self._draw)
+
+        self._busy += 1
+        self._clock.start_lane(work, done=self._done)
+
+    def _done(self) -> None:
+        self._busy -= 1
+        self.nudge()

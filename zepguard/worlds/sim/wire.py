@@ -1,0 +1,119 @@
+"""The SDK's transport: respx takes each request, the fake Zep's core answers it, and virtual time passes meanwhile."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import httpx
+import respx
+
+from chaos.fault import Fault, Receipt
+from fakezep import Delivery, Exchange, FakeZep, Request, Response
+from zepguard.worlds.sim.clock import VirtualClock
+from zepguard.worlds.sim.faults import AnswersFault, LiveSimFault, WireFault, wire_fault
+
+__all__ = ["ZEP_HOST", "Wire"]
+
+ZEP_HOST = "zep.sim"
+
+
+class Wire:
+    """Between the SDK and the fake Zep.
+
+    Args:
+        zep: answers.
+        clock: passes the time that a call takes.
+        rng: draws jitter.
+    """
+
+    def __init__(self, zep: FakeZep, clock: VirtualClock, rng: random.Random) -> None:
+        self._zep = zep
+        self._clock = clock
+        self._rng = rng
+        self._faults: list[WireFault] = []
+
+    def transport(self, deadline_s: float) -> httpx.BaseTransport:
+        """A transport for one SDK client, whose calls end after ``deadline_s`` at the latest."""
+
+        def carry(request: httpx.Request) -> httpx.Response:
+            return self._carry(_Call(request, self._clock, deadline_s))
+
+        router = respx.Router(assert_all_called=False)
+        router.route(host=ZEP_HOST).mock(side_effect=carry)
+        router.route().mock(side_effect=httpx.ConnectError("[Errno -2] Name or service not known"))
+        return httpx.MockTransport(router.handler)
+
+    def start_fault(self, settings: Fault) -> LiveSimFault:
+        """Put a fault on, in force at once."""
+        found = wire_fault(settings, self._rng)
+        if found is None:
+            return AnswersFault(settings, self._zep, self._clock.time)  # type: ignore[arg-type]
+        self._faults.append(found)
+        return _OnWire(found, self._faults.remove)
+
+    def _carry(self, call: _Call) -> httpx.Response:
+        for fault in list(self._faults):
+            fault.going(call)
+        began = self._clock.monotonic()
+        exchange = self._zep.handle(_as_zep_reads(call.request), self._clock.time())
+        try:
+            response = self._delivered(call, exchange)
+            for fault in list(self._faults):
+                fault.coming(call, len(response.body))
+        finally:
+            self._zep.finish(exchange, self._clock.monotonic() - began)
+        return httpx.Response(response.status, headers=list(response.headers), content=response.body)
+
+    def _delivered(self, call: _Call, exchange: Exchange) -> Response:
+        call.spend(exchange.delay_s)
+        if exchange.delivery is Delivery.LATER:
+            return self._delivered(call, self._zep.resume(exchange, self._clock.time()))
+        if exchange.response is None:
+            raise call.fail(httpx.RemoteProtocolError, "Server disconnected without sending a response.")
+        if exchange.delivery is Delivery.DRIP:
+            call.spend(len(exchange.response.body) * exchange.interval_s)
+        elif exchange.delivery is Delivery.HALF:
+            raise call.fail(httpx.RemoteProtocolError, "peer closed connection without sending complete message body")
+        return exchange.response
+
+
+class _Call:
+    """A request under way, and what is left of its deadline."""
+
+    def __init__(self, request: httpx.Request, clock: VirtualClock, deadline_s: float) -> None:
+        self.request = request
+        self._clock = clock
+        self._ends = clock.monotonic() + deadline_s
+
+    def spend(self, seconds: float) -> None:
+        left = max(0.0, self._ends - self._clock.monotonic())
+        self._clock.sleep(min(seconds, left))
+        if seconds > left:
+            raise self.fail(httpx.ReadTimeout, "timed out")
+
+    def fail(self, kind: type[httpx.TransportError], why: str) -> httpx.TransportError:
+        return kind(why, request=self.request)
+
+
+class _OnWire:
+    """A fault of the wire that is on."""
+
+    def __init__(self, fault: WireFault, take_off: Callable[[WireFault], None]) -> None:
+        self._fault = fault
+        self._take_off = take_off
+        self._on = True
+
+    def seen(self) -> Receipt:
+        how = f"it acted on {self._fault.hits} calls to Zep"
+        return Receipt(fault=self._fault.name, seen=self._fault.hits > 0, how=how)
+
+    def stop(self) -> None:
+        if self._on:
+            self._take_off(self._fault)
+            self._on = False
+
+
+def _as_zep_reads(request: httpx.Request) -> Request:
+    path, _, query = request.url.raw_path.decode("ascii").partition("?")
+    return Request(method=request.method, path=path, query=query, headers=dict(request.headers), body=request.read())

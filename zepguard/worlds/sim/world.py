@@ -1,0 +1,336 @@
+"""The world of virtual time, as the steps meet it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import secrets
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from chaos.errors import ChaosError
+from chaos.faults import fault_named
+from fakezep import FakeZep, Latency
+from guard import logs
+from guard.operator import Operator
+from zepguard.stack.plan import flags_of
+from zepguard.worlds.scrape import read_metrics
+from zepguard.worlds.sim.clock import VirtualClock
+from zepguard.worlds.sim.faults import LiveSimFault
+from zepguard.worlds.sim.frozen import FrozenTime
+from zepguard.worlds.sim.wire import ZEP_HOST
+from zepguard.worlds.world import CommandResult, Metrics, StoredMessage, Turn, WorldError
+
+__all__ = ["ZEP_LATENCY_S", "SimWorld"]
+
+ZEP_LATENCY_S = 0.02
+"""What a call to Zep takes where a scenario says nothing else."""
+
+_CHAT_URL = "/api/chat/"
+_METRICS_URL = "/api/metrics/"
+_TOKEN_TTL_S = 86_400.0
+_DELIVERED_S = 120.0
+_POLL_S = 0.1
+_open: list[SimWorld] = []
+
+
+class SimWorld:
+    """A chat product in one process and in virtual time; one at a time in a process. Close it after use.
+
+    Raises:
+        WorldError: another one is open.
+    """
+
+    name = "sim"
+
+    def __init__(self) -> None:
+        if _open:
+            raise WorldError("another world sim is open in this process: close it first")
+        self._closing = contextlib.ExitStack()
+        with contextlib.ExitStack() as half_open:
+            half_open.callback(self._closing.close)
+            self._build()
+            half_open.pop_all()
+
+    def _build(self) -> None:
+        from zepguard.worlds.sim import app
+
+        _open.append(self)
+        self._closing.callback(_open.remove, self)
+        self._folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="zepguard-sim-")))
+        self._closing.enter_context(app.environment())
+        self._closing.enter_context(app.set_up())
+        _import_early()
+        database = app.Database()
+        database.open()
+        self._closing.callback(database.close)
+        self._write_log()
+        frozen = FrozenTime()
+        frozen.start()
+        self._closing.callback(frozen.stop)
+        self._clock = VirtualClock(frozen.move)
+        self._zep = FakeZep(rng=random.Random(0))
+        self._zep.latency.put(Latency(seconds=ZEP_LATENCY_S))
+        self._run_product(database)
+        self._client = app.client()
+        self._faults: list[LiveSimFault] = []
+        self._reset_notes()
+
+    def _write_log(self) -> None:
+        self._log_file = self._folder / "logs" / "app.log"
+        before = structlog.get_config()
+        self._closing.callback(lambda: structlog.configure(**before))
+        logs.configure(str(self._log_file))
+
+    def _run_product(self, database: Any) -> None:
+        from chatapp import memory
+        from chatapp.turns.asking import carried_by
+        from zepguard.worlds.sim.product import Product
+
+        self._product = Product(self._first_variables(), clock=self._clock, zep=self._zep, database=database)
+        self._product.start()
+        self._closing.callback(self._clock.close)
+        self._closing.enter_context(carried_by(self._product.carrier))
+        self._closing.enter_context(memory.served_by(self._product.web))
+
+    def _first_variables(self) -> dict[str, str]:
+        """As the stack's env file says them at time scale 1; what is not here has its default."""
+        (key,) = self._zep.settings.api_keys
+        return {
+            **flags_of("read_write"),
+            "ZEP_BASE_URL": f"http://{ZEP_HOST}",
+            "ZEP_API_KEY": key,
+            "ZEP_TIMEOUT_MS": "1500",
+            "GUARD_REDIS_URL": "redis://guard-store.sim:6379/0",
+            "ZEPGUARD_NAMESPACE": "zepguard",
+            "ZEPGUARD_LOG_FILE": str(self._log_file),
+        }
+
+    def close(self) -> None:
+        """Give back time, database, log and environment as they were."""
+        self._closing.close()
+
+    def _reset_notes(self) -> None:
+        self._nonce = secrets.token_hex(4)
+        self._said: list[Turn] = []
+        self.evidence: list[str] = []
+        self._variables = dict(self.variables())
+        self._log_from = self._log_file.stat().st_size if self._log_file.exists() else 0
+        self._journal_from = self._zep.journal.last
+
+    # --- a scenario's frame ---
+
+    def begin(self, scenario: str) -> None:
+        """Note how the world is; its threads and people are this scenario's own."""
+        self._reset_notes()
+
+    def end(self) -> None:
+        """Faults off, latency, variables and mode as found, all accepted messages delivered."""
+        problems: list[str] = []
+        self.set_latency(ZEP_LATENCY_S)
+        for undo in (self._faults_off, self._variables_back, self._mode_back, self._all_delivered):
+            try:
+                undo()
+            except (WorldError, ChaosError) as error:
+                problems.append(str(error))
+        if problems:
+            raise WorldError("; ".join(problems))
+
+    def _faults_off(self) -> None:
+        while self._faults:
+            self._faults.pop().stop()
+
+    def _variables_back(self) -> None:
+        if self.variables() != self._variables:
+            self._product.variables.clear()
+            self._product.variables.update(self._variables)
+            self.restart_worker()
+
+    def _mode_back(self) -> None:
+        status = self.status()
+        if status["forced"] is not None or status["failures"] or self._breaker_was_opened():
+            Operator(self._product.service("drill"), pause=self._clock.sleep).clear()
+
+    def _breaker_was_opened(self) -> bool:
+        return any(event.get("event") == "circuit_opened" for event in self.log_events())
+
+    def _all_delivered(self) -> None:
+        threads = {turn.thread for turn in self._said if turn.status == 200}
+        patience = self.within(_DELIVERED_S)
+        while late := sorted(filter(self._undelivered, threads)):
+            if not patience.left():
+                raise WorldError(
+                    f"accepted messages of {late} are not in Zep {_DELIVERED_S:g} s after the faults ended"
+                )
+
+    def _undelivered(self, thread: str) -> bool:
+        said = [turn.message for turn in self._said if turn.thread == thread and turn.status == 200]
+        there = [message.content for message in self.stored_messages(thread) if message.role == "user"]
+        return any(message not in there for message in said)
+
+    # --- people ---
+
+    def say(self, message: str, *, thread: str) -> Turn:
+        """POST the message through Django's client; ``took_s`` is virtual."""
+        from chatapp.tokens import issue_jwt
+        from zepguard.worlds.sim.app import JWT_SECRET
+
+        token = issue_jwt(JWT_SECRET, f"drill-{self._nonce}", _TOKEN_TTL_S)
+        started = self._clock.monotonic()
+        self._product.deliveries.poll()
+        answer = self._client.post(
+            _CHAT_URL,
+            data=json.dumps({"message": message, "thread_id": self._own(thread)}),
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        body = json.loads(answer.content)
+        turn = Turn(
+            message=message,
+            thread=thread,
+            status=answer.status_code,
+            reply=str(body.get("reply", body.get("error", ""))),
+            memory=body.get("memory", {}),
+            took_s=self._clock.monotonic() - started,
+        )
+        self._clock.sleep(0)  # a delivery that is nudged begins
+        self._said.append(turn)
+        return turn
+
+    def _own(self, thread: str) -> str:
+        return f"{thread}-{self._nonce}"
+
+    # --- operators ---
+
+    def variables(self) -> Mapping[str, str]:
+        """What stands where the programs read it at their start."""
+        return dict(self._product.variables)
+
+    def set_variables(self, changes: Mapping[str, str]) -> None:
+        """Change them there."""
+        self._product.variables.update(changes)
+
+    def restart_worker(self) -> None:
+        """Restart both workers; takes a virtual second."""
+        self._product.restart_workers()
+
+    def zep_mode(self, *arguments: str) -> CommandResult:
+        """Run the real command in place, with the variables as they are now."""
+        from zepguard.worlds.sim.app import run_zep_mode
+
+        return run_zep_mode(arguments, service=lambda: self._product.service("zep_mode"), pause=self._clock.sleep)
+
+    def status(self) -> Mapping[str, Any]:
+        """Ask the guard's store with the guard's own code."""
+        return Operator(self._product.service("drill")).status().as_json()
+
+    def metrics(self) -> Metrics:
+        """Scrape the chat app through Django's client."""
+        answer = self._client.get(_METRICS_URL)
+        if answer.status_code != 200:
+            raise WorldError(f"{_METRICS_URL} answered {answer.status_code}")
+        return read_metrics(answer.content.decode())
+
+    def log_events(self) -> Sequence[Mapping[str, Any]]:
+        """Parse the log from where it stood at the beginning."""
+        if not self._log_file.exists():
+            return []
+        with self._log_file.open("rb") as log:
+            log.seek(self._log_from)
+            return [json.loads(line) for line in log.read().decode().splitlines() if line]
+
+    # --- faults and what Zep saw ---
+
+    def set_latency(self, seconds: float, *, route: str | None = None) -> None:
+        """Have the fake Zep take so long for each call (of one route) until the scenario's end."""
+        if route is None:
+            self._zep.latency.clear()
+        self._zep.latency.put(Latency(seconds=seconds), route)
+
+    def start_fault(self, name: str, **settings: float) -> None:
+        """Put it on, on the wire or on the fake Zep."""
+        fault = fault_named(name, {key: str(value) for key, value in settings.items()})
+        self._faults.append(self._product.wire.start_fault(fault))
+
+    def stop_faults(self) -> None:
+        """Ask each for its receipt, then take it off."""
+        self._zep.settle(self._clock.time())
+        for live in self._faults:
+            receipt = live.seen()
+            if not receipt.seen:
+                raise WorldError(f"void: the fault {receipt.fault} was never seen to act ({receipt.how})")
+            self.saw(f"{receipt.fault} seen: {receipt.how}")
+        self._faults_off()
+
+    def requests_to_zep(self, *, route: str = "", thread: str = "") -> int:
+        """Count in the journal."""
+        wanted = self._own(thread) if thread else ""
+        return sum(
+            (not route or entry.route == route) and (not wanted or entry.thread_id == wanted)
+            for entry in self._zep.journal.since(self._journal_from)
+        )
+
+    def stored_messages(self, thread: str) -> Sequence[StoredMessage]:
+        """Look into the fake Zep's store, with late writes that are due."""
+        self._zep.settle(self._clock.time())
+        thread_id = self._own(thread)
+        if thread_id not in self._zep.store.threads:
+            return []
+        return [
+            StoredMessage(role=message.role, content=message.content)
+            for message in self._zep.store.messages_of(thread_id)
+        ]
+
+    def processes(self) -> Mapping[str, int]:
+        """Virtual pids, new after a restart; 0 for a program that does not run."""
+        return self._product.pids
+
+    # --- time ---
+
+    def wait(self, seconds: float) -> None:
+        """Let virtual time pass, and with it all that is due meanwhile."""
+        self._clock.sleep(seconds)
+
+    def held_s(self, seconds: float) -> float:
+        """The checklist's own seconds."""
+        return seconds
+
+    def within(self, seconds: float) -> _Patience:
+        """Virtual seconds."""
+        return _Patience(self._clock, seconds)
+
+    def saw(self, evidence: str) -> None:
+        """Note it once."""
+        if evidence not in self.evidence:
+            self.evidence.append(evidence)
+
+
+class _Patience:
+    def __init__(self, clock: VirtualClock, seconds: float) -> None:
+        self._clock = clock
+        self._ends = clock.monotonic() + seconds
+
+    def left(self) -> bool:
+        """Let a moment pass; whether there was time left before."""
+        if self._clock.monotonic() >= self._ends:
+            return False
+        self._clock.sleep(_POLL_S)
+        return True
+
+
+def _import_early() -> None:
+    """Import what the world will use: modules imported while time is frozen would keep some of it."""
+    import zep_cloud.client
+    import zep_cloud.types
+
+    import chatapp.urls
+    import guard.django.management.commands.zep_mode
+    import guard.zep.sdk
+    import zepguard.worlds.sim.product
+
+    del zep_cloud, chatapp, guard, zepguard
