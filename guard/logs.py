@@ -7,7 +7,7 @@ message text is ever passed to a logger here.
 from __future__ import annotations
 
 import os
-import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -27,15 +27,18 @@ class _LineFile:
         self._fd = 2
 
     def msg(self, message: str) -> None:
-        os.write(self._descriptor(), (message + "\n").encode("utf-8", "backslashreplace"))
+        with suppress(OSError):  # a full disk or a missing folder must not fail a chat turn
+            os.write(self._descriptor(), (message + "\n").encode("utf-8", "backslashreplace"))
 
     log = debug = info = warning = error = critical = msg
 
     def _descriptor(self) -> int:
         if not self._path:
-            return sys.stderr.fileno() if hasattr(sys.stderr, "fileno") else 2
+            return 2  # what stands for sys.stderr may have no file behind it (Celery, test runners)
         if self._pid != os.getpid():
             with self._lock:
+                if self._pid == os.getpid():
+                    return self._fd
                 Path(self._path).parent.mkdir(parents=True, exist_ok=True)
                 self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
                 self._pid = os.getpid()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from threading import Lock
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from guard import engine
 from guard.core.admission import effective_mode
@@ -40,6 +41,18 @@ def open_store(settings: Settings) -> Store:
     return RedisStore(client, namespace=settings.namespace, policy=settings.policy)
 
 
+_SERVICES: WeakSet[MemoryService] = WeakSet()
+
+
+def _forget_in_child() -> None:
+    for service in list(_SERVICES):
+        service._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
+
+
 class MemoryService:
     """Memory for a chat, guarded: one per process, shared by its threads.
 
@@ -53,6 +66,10 @@ class MemoryService:
         telemetry: told of calls and transitions.
         monotonic: gives seconds that never jump; measures latencies.
     """
+
+    _store: Store | None
+    _zep: ZepCalls | None
+    _heartbeat: Heartbeat | None
 
     def __init__(
         self,
@@ -70,11 +87,8 @@ class MemoryService:
         self._open_zep = zep or self._open_sdk
         self._telemetry = telemetry or Telemetry()
         self._monotonic = monotonic
-        self._lock = Lock()
-        self._made_by = 0
-        self._store: Store | None = None
-        self._zep: ZepCalls | None = None
-        self._heartbeat: Heartbeat | None = None
+        self._forget()
+        _SERVICES.add(self)
         self.view = RecordView(
             self.store, settings.policy, monotonic=monotonic, on_store=self._telemetry.store_answered
         )
@@ -118,7 +132,6 @@ class MemoryService:
     def store(self) -> Store:
         """The store of this process."""
         with self._lock:
-            self._fresh_after_fork()
             if self._store is None:
                 self._store = self._open_store()
             return self._store
@@ -129,6 +142,8 @@ class MemoryService:
         Args:
             reads: whether this process reads context; the fleet's base mode is that of those that do.
         """
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
         self._way_to_zep()
         worker = Worker(
             name=f"{self.program}@{socket.gethostname()}:{os.getpid()}",
@@ -146,9 +161,10 @@ class MemoryService:
             self._heartbeat.stop()
             self._heartbeat = None
         with self._lock:
-            close = getattr(self._zep, "close", None)
-            if close is not None:
-                close()
+            for opened in (self._zep, self._store):
+                close = getattr(opened, "close", None)
+                if close is not None:
+                    close()
             self._zep = self._store = None
 
     def _open_sdk(self) -> ZepCalls:
@@ -158,15 +174,16 @@ class MemoryService:
 
     def _way_to_zep(self) -> ZepCalls:
         with self._lock:
-            self._fresh_after_fork()
             if self._zep is None:
                 self._zep = self._open_zep()
             return self._zep
 
-    def _fresh_after_fork(self) -> None:
-        if self._made_by != os.getpid():
-            self._made_by = os.getpid()
-            self._store = self._zep = self._heartbeat = None
+    def _forget(self) -> None:
+        """Start empty, in a forked child: what was made is the parent's, and its lock may be held for ever."""
+        self._lock = Lock()
+        self._store = None
+        self._zep = None
+        self._heartbeat = None
 
     def _run(self, steps: Generator[engine.Command, Any, T]) -> T:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 from guard.core.events import Effect, EffectKind
@@ -32,6 +33,7 @@ class Telemetry:
         self._monotonic = monotonic
         self._store_said_at = float("-inf")
         self._store_away = False
+        self._store_lock = Lock()
 
     @property
     def _log(self) -> Any:
@@ -106,16 +108,17 @@ class Telemetry:
 
     def store_answered(self, error: StoreUnavailable | None) -> None:
         """Say that the store is away, once a minute, and once that it is back."""
-        if error is None:
-            if self._store_away:
+        if error is None and not self._store_away:
+            return
+        with self._store_lock:
+            now = self._monotonic()
+            if error is None and self._store_away:
                 self._store_away = False
                 self._log.info("memory_store_back")
-            return
-        self._store_away = True
-        now = self._monotonic()
-        if now - self._store_said_at >= _STORE_LOG_S:
-            self._store_said_at = now
-            self._log.error("memory_store_unavailable", error=str(error))
+            elif error is not None and now - self._store_said_at >= _STORE_LOG_S:
+                self._store_away = True
+                self._store_said_at = now
+                self._log.error("memory_store_unavailable", error=str(error))
 
 
 def _call_fields(ended: CallEnded) -> dict[str, Any]:

@@ -48,40 +48,45 @@ class RecordView:
     def _forget(self) -> None:
         self._pid = os.getpid()
         self._refreshing = Lock()
-        self._seen = Applied(record=EMPTY, now=0.0)
-        self._seen_at = float("-inf")
+        self._known = (Applied(record=EMPTY, now=0.0), float("-inf"))  # one value: no thread sees half of a change
 
     def get(self) -> Applied:
         """The record at most ``VIEW_AGE_S_MAX`` old, with ``now`` moved on to the present."""
         if self._pid != os.getpid():
             self._forget()
-        age = self._monotonic() - self._seen_at
-        if age > VIEW_AGE_S_MAX:
-            self._refresh(wait=age == float("inf"))
-            age = self._monotonic() - self._seen_at
-        return Applied(record=self._seen.record, now=self._seen.now + max(age, 0.0))
+        if self._age() > VIEW_AGE_S_MAX:
+            self._refresh(wait=self._age() == float("inf"))
+        seen, seen_at = self._known
+        return Applied(record=seen.record, now=seen.now + max(self._monotonic() - seen_at, 0.0))
+
+    def _age(self) -> float:
+        return self._monotonic() - self._known[1]
 
     def _refresh(self, *, wait: bool) -> None:
         if not self._refreshing.acquire(blocking=wait):
             return  # another thread is at it; what is known serves meanwhile
         try:
-            if self._monotonic() - self._seen_at <= VIEW_AGE_S_MAX:
+            if self._age() <= VIEW_AGE_S_MAX:
                 return
-            self._keep(self._store().snapshot())
+            asked_at = self._monotonic()
+            self._keep(self._store().snapshot(), asked_at)
             self._on_store(None)
         except StoreUnavailable as error:
             self._on_store(error)
-            known = self._seen if self._seen.now else Applied(record=EMPTY, now=time.time())
-            self._keep(Applied(record=known.record, now=known.now + self._since_seen()))
+            self._keep(self._moved_on(), self._monotonic())
         finally:
             self._refreshing.release()
 
-    def _since_seen(self) -> float:
-        since = self._monotonic() - self._seen_at
-        return 0.0 if since == float("inf") else since
+    def _moved_on(self) -> Applied:
+        """What is known, at the present."""
+        seen, seen_at = self._known
+        if seen_at == float("-inf"):
+            return Applied(record=EMPTY, now=time.time())
+        return Applied(record=seen.record, now=seen.now + self._monotonic() - seen_at)
 
     def apply(self, event: Event) -> Applied:
         """Apply an event in the store, or to the last known record if it is away."""
+        asked_at = self._monotonic()
         try:
             applied = self._store().apply(event)
             self._on_store(None)
@@ -89,11 +94,16 @@ class RecordView:
             self._on_store(error)
             seen = self.get()
             record, effects = step(seen.record, event, seen.now, self._policy)
-            applied = Applied(record=record, now=seen.now, effects=effects)
-        self._keep(applied)
+            applied, asked_at = Applied(record=record, now=seen.now, effects=effects), self._monotonic()
+        self._keep(applied, asked_at)
         return applied
 
-    def _keep(self, applied: Applied) -> None:
-        if applied.now >= self._seen.now:
-            self._seen = applied
-            self._seen_at = self._monotonic()
+    def _keep(self, applied: Applied, asked_at: float) -> None:
+        """Keep an answer, unless it was overtaken: of two under way at once the later by the store's time counts.
+
+        One that was asked for after the other had come is the newer whatever its time: the store's clock may have
+        been set back, or be another server's.
+        """
+        seen, seen_at = self._known
+        if applied.now >= seen.now or asked_at >= seen_at:
+            self._known = (applied, self._monotonic())

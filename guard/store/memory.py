@@ -51,8 +51,10 @@ class MemoryStore:
         pause_s = self._policy.pause_s(event)
         if pause_s > 0 and event.thread_id:
             self._drop_ended(now)
+            known = self._threads.get(event.thread_id, ThreadEntry())
             why = rule_for(event.ticket.operation, event.outcome, event.ticket.phase).pause
-            self._threads[event.thread_id] = ThreadEntry(pause_until=now + pause_s, why=why)
+            if now + pause_s > known.pause_until:
+                self._threads[event.thread_id] = ThreadEntry(pause_until=now + pause_s, why=why)
 
     def _drop_ended(self, now: float) -> None:
         """Forget the pauses that are over, as the keys of a shared store expire."""

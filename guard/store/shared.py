@@ -79,6 +79,10 @@ class RedisStore:
         self._clock = clock
         self._script = client.register_script(_SCRIPT)
 
+    def close(self) -> None:
+        """Close the client's connections."""
+        self._client.close()
+
     def _key(self, *parts: str) -> str:
         return ":".join((self._prefix, *parts))
 

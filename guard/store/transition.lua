@@ -217,9 +217,11 @@ end
 if event == 'report' then
   report()
   if arg.pause_s then
-    local pause_until = string.format('%.17g', now + tonumber(arg.pause_s))
-    redis.call('HSET', KEYS[2], 'pause_until', pause_until, 'why', arg.pause_why)
-    redis.call('PEXPIRE', KEYS[2], math.ceil(tonumber(arg.pause_s) * 1000) + 1000)
+    local pause_until = now + tonumber(arg.pause_s)
+    if pause_until > (tonumber(redis.call('HGET', KEYS[2], 'pause_until') or '') or 0) then
+      redis.call('HSET', KEYS[2], 'pause_until', string.format('%.17g', pause_until), 'why', arg.pause_why)
+      redis.call('PEXPIRE', KEYS[2], math.ceil(tonumber(arg.pause_s) * 1000) + 1000)
+    end
   end
 elseif event == 'force' then
   force()

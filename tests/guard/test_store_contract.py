@@ -29,11 +29,11 @@ from guard.core.events import (
 from guard.core.machine import step
 from guard.core.modes import Mode, Reason
 from guard.core.record import EMPTY, decode_record
-from guard.core.table import Operation, Outcome, Phase
+from guard.core.table import Operation, Outcome, Pause, Phase
 from guard.core.worker import Worker
 from guard.errors import HoldOutOfRange, StoreUnavailable
 from guard.store.memory import MemoryStore
-from guard.store.protocol import Store
+from guard.store.protocol import Store, ThreadEntry
 from guard.store.shared import RedisStore, connect
 
 READ, WRITE = Operation.READ, Operation.WRITE
@@ -141,7 +141,7 @@ def test_a_429_pauses_its_thread_and_no_other(store: Store, clock: Any) -> None:
     seen = store.snapshot()
     done = store.apply(report("rate_limited", seen, thread_id="t", retry_after_s=7.5))
     assert done.record == seen.record
-    assert store.thread_entry("t").pause_until == clock.now + 7.5
+    assert store.thread_entry("t") == ThreadEntry(pause_until=clock.now + 7.5, why=Pause.RETRY_AFTER)
     assert store.thread_entry("u").pause_until == 0.0
     assert store.forget_thread("t") is True
     assert store.thread_entry("t").pause_until == 0.0
@@ -309,6 +309,7 @@ _MOVES = st.one_of(
     st.tuples(st.just("call"), st.sampled_from(Operation), st.sampled_from(Outcome), st.sampled_from([0.0, 400.0])),
     st.tuples(st.just("failures"), st.sampled_from(Operation), _BAD),
     st.just(("probe", Outcome.ANSWERED, 0.0, True, True)),
+    st.just(("two_forces",)),
     st.tuples(st.just("probe"), st.sampled_from(Outcome), st.sampled_from([0.0, 400.0]), st.booleans(), st.booleans()),
     st.tuples(st.just("trial"), st.sampled_from(Operation), st.sampled_from(Outcome), st.booleans(), st.booleans()),
     st.tuples(st.just("acquire_probe"), st.sampled_from([0, 1]), st.sampled_from(TOKENS)),
@@ -435,6 +436,10 @@ class Twins:
         if not operator and reason not in self.record.downgrades:
             reason = Reason.AUTH
         self.apply(Force(reason=reason, ttl_s=ttl_s, operator=operator))
+
+    def two_forces(self) -> None:
+        self.force(Reason.MANUAL, 600.5, True)
+        self.force(Reason.AUTH, 299.9, False)
 
     def expire(self, older: int) -> None:
         self.apply(Expire(generation=self.record.generation - older))
