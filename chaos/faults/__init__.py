@@ -11,6 +11,7 @@ from chaos.faults.black_hole import BlackHole
 from chaos.faults.drip import Drip
 from chaos.faults.half_answer import HalfAnswer
 from chaos.faults.http_401 import Http401
+from chaos.faults.http_403 import Http403
 from chaos.faults.http_429 import Http429
 from chaos.faults.http_503 import Http503
 from chaos.faults.latency import Latency
@@ -29,6 +30,7 @@ _CLASSES: tuple[type[Fault], ...] = (
     Drip,
     HalfAnswer,
     Http401,
+    Http403,
     Http429,
     Http503,
     LostAnswer,

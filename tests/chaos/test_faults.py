@@ -16,6 +16,7 @@ from chaos.faults.black_hole import BlackHole
 from chaos.faults.drip import Drip
 from chaos.faults.half_answer import HalfAnswer
 from chaos.faults.http_401 import Http401
+from chaos.faults.http_403 import Http403
 from chaos.faults.http_429 import Http429
 from chaos.faults.http_503 import Http503
 from chaos.faults.latency import Latency
@@ -40,6 +41,7 @@ QUICK: dict[str, Fault] = {
     "drip": Drip(every_ms=100),
     "half-answer": HalfAnswer(),
     "http-401": Http401(),
+    "http-403": Http403(),
     "http-429": Http429(retry_after_s=7),
     "http-503": Http503(),
 }
@@ -319,7 +321,7 @@ def test_retry_after_is_sent(target: ChaosTarget) -> None:
     assert (answer.status, answer.headers["Retry-After"]) == (429, "7")
 
 
-@pytest.mark.parametrize("make", [Http401, Http429, Http503])
+@pytest.mark.parametrize("make", [Http401, Http403, Http429, Http503])
 def test_a_counted_fault_is_left_for_the_traffic(
     make: Callable[..., Fault], target: ChaosTarget, admin: FakeZepAdmin
 ) -> None:

@@ -81,6 +81,12 @@ def traffic_blocked(world: World) -> None:
     world.start_fault("black-hole")
 
 
+@given(parsers.re(r"Zep answers (?P<status>401|403|429|503) to every request"))
+def answers_status(world: World, status: str) -> None:
+    """Have Zep refuse, whatever is asked of it and with whichever key."""
+    world.start_fault(f"http-{status}")
+
+
 @when("traffic to Zep is restored")
 def traffic_restored(world: World) -> None:
     """Take the block off, after seeing that it acted."""

@@ -9,13 +9,12 @@ import json
 import math
 import random
 from collections.abc import Callable, Mapping
-from functools import singledispatch
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import httpx
 
+from chaos.fakezep_admin import FaultSpec
 from chaos.fault import Fault, Receipt
-from chaos.faults._answers import AnswerFault
 from chaos.faults.black_hole import BlackHole
 from chaos.faults.drip import Drip
 from chaos.faults.half_answer import HalfAnswer
@@ -26,7 +25,7 @@ from chaos.faults.reset import Reset
 from fakezep import AdminApi, FakeZep, Request
 from zepguard.worlds.world import WorldError
 
-__all__ = ["AnswersFault", "LiveSimFault", "WireCall", "WireFault", "wire_fault"]
+__all__ = ["AnswerFault", "AnswersFault", "LiveSimFault", "WireCall", "WireFault", "wire_fault"]
 
 _HEAD_BYTES = 150
 """Of a Zep answer on HTTP/1.1, about."""
@@ -141,23 +140,33 @@ class _HalfAnswer(WireFault):
             raise call.fail(httpx.RemoteProtocolError, "peer closed connection without sending complete message body")
 
 
-@singledispatch
-def wire_fault(settings: object, rng: random.Random) -> WireFault | None:
+_ON_WIRE: Mapping[type[Any], Callable[[Any, random.Random], WireFault]] = {
+    NoOp: WireFault,
+    BlackHole: _BlackHole,
+    Refused: _Refused,
+    Latency: _Latency,
+    Reset: _Reset,
+    Drip: _Drip,
+    HalfAnswer: _HalfAnswer,
+}
+
+
+def wire_fault(settings: Fault, rng: random.Random) -> WireFault | None:
     """The fault on the wire that these settings mean; None for one that the fake Zep makes."""
-    return None
+    made = _ON_WIRE.get(type(settings))
+    return None if made is None else made(settings, rng)
 
 
-def _means(kind: type[Any], made: Callable[[Any, random.Random], WireFault]) -> None:
-    wire_fault.register(kind)(made)
+class AnswerFault(Protocol):
+    """The settings of a fault that the fake Zep makes: what is asked of it, and what shows in its journal."""
 
+    name: ClassVar[str]
 
-_means(NoOp, WireFault)
-_means(BlackHole, _BlackHole)
-_means(Refused, _Refused)
-_means(Latency, _Latency)
-_means(Reset, _Reset)
-_means(Drip, _Drip)
-_means(HalfAnswer, _HalfAnswer)
+    def spec(self) -> FaultSpec:
+        """What is asked of the fake Zep."""
+
+    def is_hit(self, entry: Any) -> bool:
+        """Whether this entry shows the fault."""
 
 
 class AnswersFault:
