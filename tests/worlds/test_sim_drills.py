@@ -1,0 +1,50 @@
+"""All feature files in virtual time: they pass, they are quick, and they see a guard that is wrong."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+REAL_S_MAX = 20.0
+
+MUTANT = """
+import importlib.util, sys
+import guard.zep
+spec = importlib.util.find_spec("guard.zep.classify")
+source = spec.loader.get_source(spec.name)
+assert "in (401, 403)" in source
+module = importlib.util.module_from_spec(spec)
+sys.modules[spec.name] = module
+exec(compile(source.replace("in (401, 403)", "== 401"), spec.origin, "exec"), module.__dict__)
+from zepguard.cli import main
+sys.argv[0] = "zepguard"
+sys.exit(main())
+"""
+
+
+def drill(folder: Path, *arguments: str, before: tuple[str, ...] = ("-m", "zepguard")) -> tuple[int, dict[str, object]]:
+    """Run ``zepguard drill --world sim`` in a process of its own; its exit code and its results."""
+    argv = [sys.executable, *before, "drill", "--world", "sim", "--report", str(folder), *arguments]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    assert (folder / "results.json").exists(), done.stdout + done.stderr
+    return done.returncode, json.loads((folder / "results.json").read_text())
+
+
+def test_the_whole_feature_set_passes_quickly_with_the_checklists_own_durations(tmp_path: Path) -> None:
+    began = time.monotonic()
+    code, results = drill(tmp_path)
+    assert (code, results["verdict"]) == (0, "passed")
+    assert (results["world"], results["time_scale"]) == ("sim", 1)
+    assert time.monotonic() - began < REAL_S_MAX
+
+
+def test_with_403_taken_out_of_the_guards_auth_set_drill_4_goes_red(tmp_path: Path) -> None:
+    code, results = drill(tmp_path, "4", before=("-c", MUTANT))
+    assert (code, results["verdict"]) == (1, "failed")
+
+
+def test_a_running_stack_has_no_place_in_the_sim(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "zepguard", "drill", "--world", "sim", "--stack", str(tmp_path / "stack.json")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
