@@ -66,7 +66,7 @@ class Telemetry:
         from guard.metrics import instruments
 
         if ended.operation is Operation.WRITE:
-            if ended.outcome not in _NO_FAILURE:
+            if ended.outcome not in _GOOD:  # a 429 too: Zep did not take it
                 instruments.WRITE_FAILURES.inc()
                 self._log.warning("zep_write_failure", **_call_fields(ended))
             return

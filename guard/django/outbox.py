@@ -74,6 +74,7 @@ class DjangoRows:
         )
         return Batch(
             claim=claim,
+            until=now + lease_s,
             user_id=head.user_id,
             thread_id=head.thread_id,
             rows=[_row(m, unsure=m.unsure or (abandoned and m.state == OutboxMessage.State.SENDING)) for m in found],

@@ -41,15 +41,16 @@ def backoff_s(attempts: int, *, first_s: float, longest_s: float, draw: float) -
 
 
 class _NotSent(Exception):
-    """The mode or the breaker said no."""
+    """The mode, the breaker or the time left of the claim said no."""
 
 
 class _Sender:
     """Calls of one batch, each under the write breaker."""
 
-    def __init__(self, service: MemoryService, batch: Batch) -> None:
+    def __init__(self, service: MemoryService, batch: Batch, clock: Callable[[], float]) -> None:
         self._service = service
         self._batch = batch
+        self._clock = clock
 
     def missing(self) -> Sequence[Row]:
         """The rows that Zep does not have yet, by look-up where one is unsure."""
@@ -72,6 +73,8 @@ class _Sender:
 
     def _add(self, rows: Sequence[Row]) -> None:
         thread_id = self._batch.thread_id
+        if self._clock() + self._service.settings.timeout_s > self._batch.until:
+            raise _NotSent("claim_ran_out")  # held up so long, it could be on its way beside the next claim's look-up
         messages = [
             OutgoingMessage(outbox_id=r.outbox_id, role=r.role, content=r.content, created_at=r.created_at)
             for r in rows
@@ -110,7 +113,7 @@ def deliver(
         clock: gives unix seconds.
         draw: gives the jitter, in [0, 1).
     """
-    sender = _Sender(service, batch)
+    sender = _Sender(service, batch, clock)
     settings = service.settings
     try:
         missing = sender.missing()

@@ -26,9 +26,10 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """The oldest undelivered messages of one thread, in order, claimed by ``claim``."""
+    """The oldest undelivered messages of one thread, in order, claimed by ``claim`` until ``until`` (unix seconds)."""
 
     claim: str
+    until: float
     user_id: str
     thread_id: str
     rows: Sequence[Row]

@@ -217,3 +217,55 @@ def start_child() -> Iterator[Callable[..., Child]]:
     yield start
     for child in children:
         child.close()
+
+
+# -- Django ----------------------------------------------------------------------------------------------------------
+
+
+def _set_up_django() -> None:
+    """Whoever configures Django first in this process wins: the chat app's tests have settings of their own."""
+    import django
+    from django.conf import settings as django_settings
+
+    if not django_settings.configured and "DJANGO_SETTINGS_MODULE" not in os.environ:
+        django_settings.configure(
+            INSTALLED_APPS=["guard.django"],
+            DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+            USE_TZ=True,
+            DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        )
+    django.setup()
+
+
+@pytest.fixture
+def django_ready() -> None:
+    _set_up_django()
+
+
+@pytest.fixture
+def database(django_ready: None, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """A database of this test alone, as Django's default one: a SQLite file, or a schema of TEST_DATABASE_URL."""
+    from django.core.management import call_command
+    from django.db import connections
+
+    url, schema = os.environ.get("TEST_DATABASE_URL", ""), f"guard_{uuid.uuid4().hex[:12]}"
+    mine: dict[str, Any]
+    if url:
+        import dj_database_url
+
+        mine = {**dj_database_url.parse(url), "OPTIONS": {"options": f"-c search_path={schema}"}}
+    else:
+        options = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL"}
+        mine = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "app.sqlite3"), "OPTIONS": options}
+    before_settings, before = connections.settings["default"], connections["default"]
+    connections.settings["default"] = connections.configure_settings({"default": dict(mine)})["default"]
+    del connections["default"]
+    if url:
+        connections["default"].cursor().execute(f'CREATE SCHEMA "{schema}"')
+    call_command("migrate", "zepguard", verbosity=0)
+    yield mine
+    if url:
+        connections["default"].cursor().execute(f'DROP SCHEMA "{schema}" CASCADE')
+    connections["default"].close()
+    connections.settings["default"] = before_settings
+    connections["default"] = before

@@ -1,0 +1,376 @@
+"""The delivery: once, in order, after any failure; with the fake Zep's store as the truth."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guard import MemoryService, read_settings
+from guard.core.events import Force
+from guard.core.modes import Reason
+from guard.metrics import instruments
+from guard.outbox.delivery import CALLS_A_BATCH_MAX, POLL_S, DeliveryLoop, backoff_s, deliver
+from guard.store.memory import MemoryStore
+
+
+class Post:
+    """An outbox, its delivery by hand, and a clock."""
+
+    def __init__(self, environ: dict[str, str], zep_url: str, clock: Any) -> None:
+        from guard.django.outbox import DjangoRows
+
+        self.environ = {**environ, "GUARD_REDIS_URL": "", "ZEP_BASE_URL": zep_url, "ZEP_TIMEOUT_MS": "3000"}
+        self.clock = clock
+        self.rows = DjangoRows()
+        self.open()
+
+    def open(self, **variables: str) -> None:
+        settings = read_settings({**self.environ, **variables})
+        self.store = MemoryStore(settings.policy, clock=self.clock)
+        self.service = MemoryService(settings, store=lambda: self.store, monotonic=self.clock)
+
+    def accept(self, thread_id: str = "t", *contents: str, user_id: str = "u") -> list[str]:
+        from guard.django.outbox import accept
+
+        return [
+            str(
+                accept(
+                    user_id=user_id, thread_id=thread_id, role="user", content=content, turn_id=uuid.uuid4()
+                ).outbox_id
+            )
+            for content in contents
+        ]
+
+    def deliver(self) -> bool | None:
+        """Claim and deliver one batch; None if there is none due."""
+        batch = self.rows.claim(now=self.clock.now, lease_s=10)
+        return None if batch is None else deliver(self.service, self.rows, batch, clock=self.clock, draw=lambda: 0.0)
+
+    def waiting(self) -> list[Any]:
+        from guard.django.models import OutboxMessage
+
+        return list(OutboxMessage.objects.exclude(state="delivered").order_by("id"))
+
+
+@pytest.fixture
+def post(database: dict[str, Any], environ: dict[str, str], fakezep: Any, clock: Any) -> Iterator[Post]:
+    post = Post(environ, fakezep.url, clock)
+    yield post
+    post.service.close()
+
+
+def test_user_and_thread_are_made_on_demand(post: Post, fakezep: Any) -> None:
+    """And messages arrive in order, each with its outbox id."""
+    ids = post.accept("t", "one", "two", "three")
+    failures = instruments.WRITE_FAILURES._value.get()
+    assert post.deliver() is True
+    assert [(m["content"], m["metadata"]["outbox_id"]) for m in fakezep.stored("t")] == list(
+        zip(["one", "two", "three"], ids, strict=True)
+    )
+    assert [entry["route"] for entry in fakezep.journal()] == [
+        "add_messages",
+        "create_thread",
+        "create_user",
+        "create_thread",
+        "add_messages",
+    ]
+    assert post.waiting() == []
+    assert instruments.WRITE_FAILURES._value.get() == failures
+
+
+def test_a_known_thread_takes_one_request(post: Post, fakezep: Any) -> None:
+    post.accept("t", "one")
+    post.deliver()
+    fakezep.call("DELETE", "/journal")
+    post.accept("t", "two")
+    assert post.deliver() is True
+    assert [entry["route"] for entry in fakezep.journal()] == ["add_messages"]
+
+
+def test_a_thread_that_was_made_meanwhile_is_success(post: Post, fakezep: Any) -> None:
+    """Two processes meet a new user at once: "already exists" stops neither."""
+    post.accept("t", "one")
+    post.deliver()
+    fakezep.fault("status", status=404, count=1, route="add_messages")
+    post.accept("t", "two")
+    assert post.deliver() is True
+    assert fakezep.contents("t") == ["one", "two"]
+
+
+@pytest.mark.parametrize("thread_id", ["user@example.com", "a:b", "a b", "ü"])
+def test_thread_ids_reach_zep_unchanged(post: Post, fakezep: Any, thread_id: str) -> None:
+    post.accept(thread_id, "hello", user_id=thread_id)
+    assert post.deliver() is True
+    assert fakezep.contents(thread_id) == ["hello"]
+
+
+def test_more_than_thirty_go_in_batches(post: Post, fakezep: Any) -> None:
+    contents = [f"m{n}" for n in range(65)]
+    post.accept("t", *contents)
+    assert [post.deliver() for _ in range(4)] == [True, True, True, None]
+    assert fakezep.contents("t") == contents
+
+
+@pytest.mark.parametrize("kind", ["lose_answer", "half_body", "answer_late"])
+def test_an_answer_that_was_lost_after_the_write_stores_once(post: Post, fakezep: Any, kind: str) -> None:
+    """The message is looked up before it is sent again, and found."""
+    post.open(ZEP_TIMEOUT_MS="500")
+    post.accept("t", "zero")
+    post.deliver()
+    fakezep.fault(kind, route="add_messages", count=1, delay_s=1.0)
+    post.accept("t", "one", "two")
+    assert post.deliver() is False
+    assert [row.unsure for row in post.waiting()] == [True, True]
+    post.accept("t", "three")
+    post.clock += 60
+    fakezep.call("DELETE", "/journal")
+    assert post.deliver() is True
+    assert fakezep.contents("t") == ["zero", "one", "two", "three"]
+    assert [entry["route"] for entry in fakezep.journal()] == ["get_messages", "add_messages"]
+
+
+def test_a_write_refused_before_it_was_done_is_sent_again_after_a_look(post: Post, fakezep: Any) -> None:
+    post.accept("t", "one")
+    post.deliver()
+    fakezep.fault("refuse_before_write", route="add_messages", count=1)
+    post.accept("t", "two")
+    assert post.deliver() is False
+    post.clock += 60
+    assert post.deliver() is True
+    assert fakezep.contents("t") == ["one", "two"]
+
+
+def test_the_first_message_of_a_thread_may_have_an_unknown_fate(post: Post, fakezep: Any) -> None:
+    """The look-up finds no thread; it is made and the message is sent."""
+    fakezep.fault("refuse_before_write", count=1)
+    post.accept("t", "one")
+    assert post.deliver() is False
+    post.clock += 60
+    assert post.deliver() is True
+    assert fakezep.contents("t") == ["one"]
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503, 400])
+def test_whatever_zep_says_the_message_stays_and_goes_out_after_recovery(post: Post, fakezep: Any, status: int) -> None:
+    """In order, once."""
+    post.accept("t", "one")
+    fakezep.fault("status", status=status)
+    for _ in range(2):
+        assert post.deliver() is False
+        post.clock += 120
+    post.accept("t", "two")
+    fakezep.heal()
+    post.clock += 400
+    assert post.deliver() is True
+    assert fakezep.contents("t") == ["one", "two"]
+
+
+def test_a_look_up_that_fails_sends_nothing(post: Post, fakezep: Any) -> None:
+    post.accept("t", "one")
+    post.deliver()
+    fakezep.fault("lose_answer", route="add_messages", count=1)
+    post.accept("t", "two")
+    post.deliver()
+    for fault in ({"status": 500}, {"status": 401}, {"status": 200, "body": "null"}):
+        post.clock += 120
+        fakezep.fault("status", route="get_messages", count=1, **fault)
+        assert post.deliver() is False
+        assert [row.unsure for row in post.waiting()] == [True]
+    post.clock += 400
+    post.deliver()
+    assert fakezep.contents("t") == ["one", "two"]
+
+
+def test_a_429_is_waited_for_as_long_as_it_says(post: Post, fakezep: Any) -> None:
+    post.accept("t", "one")
+    fakezep.fault("status", status=429, retry_after_s=500, count=1)
+    post.deliver()
+    post.clock += 499
+    assert post.deliver() is None
+    post.clock += 2
+    assert post.deliver() is True
+
+
+def test_a_write_that_was_not_taken_is_counted_as_failed(post: Post, fakezep: Any) -> None:
+    """A 429 too: the checklist's write success rate must not look better than it is."""
+    post.accept("t", "one")
+    for status in (429, 500, 401):
+        failures, requests = instruments.WRITE_FAILURES._value.get(), instruments.WRITE_REQUESTS._value.get()
+        fakezep.fault("status", status=status, count=1)
+        post.deliver()
+        assert instruments.WRITE_FAILURES._value.get() == failures + 1
+        assert instruments.WRITE_REQUESTS._value.get() == requests + 1
+        post.clock += 120
+
+
+def test_while_the_breaker_is_open_nothing_is_sent_and_no_attempt_counts(post: Post, fakezep: Any) -> None:
+    post.open(ZEPGUARD_BREAKER_OPEN_S="1000")
+    fakezep.fault("status", status=503)
+    post.accept("t", "one")
+    for _ in range(3):
+        post.deliver()
+        post.clock += 60
+    fakezep.call("DELETE", "/journal")
+    attempts = post.waiting()[0].attempts
+    for _ in range(5):
+        assert post.deliver() is False
+        post.clock += POLL_S
+    assert fakezep.journal() == []
+    assert post.waiting()[0].attempts == attempts == 3
+    fakezep.heal()
+    post.clock += 1000
+    assert post.deliver() is True
+
+
+def test_writes_go_on_in_a_forced_write_only(post: Post, fakezep: Any) -> None:
+    post.store.apply(Force(reason=Reason.MANUAL, ttl_s=600))
+    post.accept("t", "one")
+    assert post.deliver() is True
+
+
+def test_a_401_on_a_write_downgrades(post: Post, fakezep: Any) -> None:
+    fakezep.keys("another")
+    post.accept("t", "one")
+    post.deliver()
+    assert post.store.snapshot().record.reason is Reason.AUTH
+
+
+def test_a_claim_that_ran_out_before_the_send_sends_nothing(post: Post, fakezep: Any) -> None:
+    """A process that was held up must not send what another may be sending by now."""
+    post.accept("t", "one")
+    batch = post.rows.claim(now=post.clock.now, lease_s=10)
+    post.clock += 9
+    assert deliver(post.service, post.rows, batch, clock=post.clock) is False
+    assert fakezep.journal("add_messages") == []
+    post.clock += 2
+    assert post.deliver() is True
+    assert fakezep.contents("t") == ["one"]
+
+
+@given(
+    attempts=st.integers(1, 10_000),
+    first_s=st.floats(0.01, 3600),
+    more_s=st.floats(0, 86_400),
+    draw=st.floats(0, 1, exclude_max=True),
+)
+def test_backoff_doubles_within_bounds(attempts: int, first_s: float, more_s: float, draw: float) -> None:
+    """Never above the longest, never below three quarters of the first, never shorter for more attempts."""
+    longest_s = first_s + more_s
+    wait_s = backoff_s(attempts, first_s=first_s, longest_s=longest_s, draw=draw)
+    assert 0.75 * first_s <= wait_s <= longest_s
+    assert wait_s <= backoff_s(attempts + 1, first_s=first_s, longest_s=longest_s, draw=draw)
+    if attempts == 1 and draw == 0:
+        assert wait_s == first_s
+
+
+# -- the loop --------------------------------------------------------------------------------------------------------
+
+
+def test_a_claim_outlives_the_calls_of_a_batch(post: Post) -> None:
+    loop = DeliveryLoop(post.service, post.rows)
+    assert loop._lease_s > CALLS_A_BATCH_MAX * post.service.settings.timeout_s
+
+
+class Nowhere:
+    """A table that is away."""
+
+    def claim(self, *, now: float, lease_s: float) -> None:
+        raise OSError("Failing row contains (hello, secret text)")
+
+
+def test_the_loop_survives_a_database_that_is_away_and_tells_no_message_text(
+    post: Post, tmp_path: Any, wait_for: Callable[..., Any]
+) -> None:
+    from guard import logs
+
+    logs.configure(str(tmp_path / "app.log"))
+    stop = threading.Event()
+    loop = DeliveryLoop(post.service, Nowhere())  # type: ignore[arg-type]
+    thread = threading.Thread(target=loop.run, args=(stop,))
+    thread.start()
+    wait_for(lambda: (tmp_path / "app.log").exists() and "outbox_unavailable" in (tmp_path / "app.log").read_text())
+    assert thread.is_alive()
+    stop.set()
+    loop.nudge()
+    thread.join(5)
+    assert not thread.is_alive()
+    logs.configure()
+    assert "secret text" not in (tmp_path / "app.log").read_text()
+
+
+def test_the_loop_delivers_on_a_nudge_and_stops_when_told(post: Post, fakezep: Any, wait_for: Any) -> None:
+    from guard.django.delivery import DeliveryLoop as DjangoLoop
+
+    post.clock.now = time.time()
+    stop = threading.Event()
+    loop = DjangoLoop(post.service)
+    thread = threading.Thread(target=loop.run, args=(stop,))
+    thread.start()
+    for number in range(5):
+        post.accept(f"t{number}", "a", "b")
+        loop.nudge()
+    wait_for(lambda: not post.waiting())
+    stop.set()
+    loop.nudge()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert [fakezep.contents(f"t{number}") for number in range(5)] == [["a", "b"]] * 5
+
+
+# -- processes -------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_lost_doubled_or_reordered_through_kills(
+    post: Post,
+    database: dict[str, Any],
+    environ: dict[str, str],
+    fakezep: Any,
+    start_child: Callable[..., Any],
+    wait_for: Callable[..., Any],
+) -> None:
+    """Two delivering processes, one of them killed at a random moment in each round, answers slow or lost."""
+    variables = {
+        **environ,
+        "TEST_DATABASE": json.dumps(database),
+        "ZEP_TIMEOUT_MS": "300",
+        "ZEPGUARD_STORE_TIMEOUT_MS": "200",
+        "ZEPGUARD_OUTBOX_BACKOFF_S": "0.05",
+        "ZEPGUARD_OUTBOX_BACKOFF_MAX_S": "0.2",
+        "ZEPGUARD_BREAKER_OPEN_S": "0.1",
+    }
+    fakezep.call("PUT", "/latency", {"seconds": 0.02, "jitter_s": 0.02})
+    fakezep.fault("lose_answer", route="add_messages", share=0.1)
+    fakezep.fault("refuse_before_write", route="add_messages", share=0.1)
+    fakezep.fault("status", status=503, route="add_messages", share=0.1)
+    draw = random.Random(7)
+    expected: dict[str, list[str]] = {f"t{n}": [] for n in range(4)}
+    children = [start_child("deliver.py", variables) for _ in range(2)]
+    assert [child.line() for child in children] == ["ready", "ready"]
+    for number in range(4):
+        spare = start_child("deliver.py", variables)
+        for message in range(12):
+            for thread_id, contents in expected.items():
+                contents.append(f"{number}-{message}")
+                post.accept(thread_id, contents[-1])
+            if message == 6:
+                ends = time.monotonic() + draw.uniform(0, 0.15)
+                while time.monotonic() < ends:
+                    pass
+                children.pop(0).kill()
+        assert spare.line() == "ready"
+        children.append(spare)
+    fakezep.heal()
+    wait_for(lambda: not post.waiting(), seconds=40, what="all delivered")
+    for child in children:
+        child.process.stdin.close()
+        child.process.wait(20)
+    assert {thread_id: fakezep.contents(thread_id) for thread_id in expected} == expected
