@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zepguard.cli.failures import failing_as
+from zepguard.cli.options import stack_option, time_scale_option
+from zepguard.cli.stopping import stoppable
 from zepguard.exit_codes import ExitCode
-from zepguard.time_scale import check_time_scale
 
 if TYPE_CHECKING:
     from zepguard.drills.outcome import ScenarioOutcome
+    from zepguard.drills.runner import DrillRun
     from zepguard.stack.info import StackInfo
+    from zepguard.worlds.world import World
 
 __all__ = ["drill"]
 
@@ -25,9 +29,19 @@ _EXITS = {"passed": ExitCode.GO, "failed": ExitCode.NO_GO, "void": ExitCode.INCO
 
 @click.command()
 @click.argument("selectors", nargs=-1, metavar="[SELECTOR]...")
-@click.option("--time-scale", type=float, default=60.0, show_default=True, help="Divides waits over ten seconds.")
-@click.option("--stack", "stack_file", type=click.Path(path_type=Path), help="A running stack: `up --json`'s line.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the results here too.")
+@click.option(
+    "--world",
+    "name",
+    type=click.Choice(["stack", "sim"]),
+    default="stack",
+    show_default=True,
+    help="stack: real processes; sim: one process in virtual time, where no wait is shortened.",
+)
+@time_scale_option(default=60)
+@stack_option(required=False)
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the results here too."
+)
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
@@ -36,34 +50,43 @@ _EXITS = {"passed": ExitCode.GO, "failed": ExitCode.NO_GO, "void": ExitCode.INCO
     help="Folder of the HTML page, results.json and JUnit XML.",
 )
 def drill(
-    selectors: tuple[str, ...], time_scale: float, stack_file: Path | None, json_file: Path | None, report: Path
-) -> None:
+    selectors: tuple[str, ...],
+    name: str,
+    time_scale: float,
+    stack: StackInfo | None,
+    json_file: Path | None,
+    report: Path,
+) -> int:
     """Run drills: all of them, or those that SELECTOR names (4, drill4, ops, drill4-gauge)."""
     from zepguard.drills.outcome import by_drill
     from zepguard.drills.report import write_report
-    from zepguard.drills.runner import run_drills
-    from zepguard.worlds.stack import StackWorld
 
-    _check(selectors, time_scale)
+    _check(selectors)
     report.mkdir(parents=True, exist_ok=True)
-    with _stack(stack_file, time_scale) as info:
-        world = StackWorld(info, progress=_progress)
-        told = _Told()
-
-        def tell(outcome: ScenarioOutcome) -> None:
-            _progress(f"{outcome.status}: {outcome.name} ({outcome.took_s:.1f} s)")
-            told.scenario(outcome)
-
-        run = run_drills(world, selectors, junit=report / "junit.xml", tell=tell)
-        world.close()
-        told.rest()
-    results = write_report(report, run.outcomes, world=world.name, time_scale=info.time_scale)
+    with stoppable(), _world(name, stack, time_scale) as (world, scale):
+        run = _run(world, selectors, report / "junit.xml")
+    results = write_report(report, run.outcomes, world=name, time_scale=scale)
     if json_file is not None:
         json_file.write_text(json.dumps(results, indent=2), encoding="utf-8")
     if not run.outcomes:
         click.echo(run.output, err=True)
     click.echo(f"{results['verdict'].upper()}: {len(by_drill(run.outcomes))} drills; report in {report}/index.html")
-    sys.exit(ExitCode.ABORTED if run.interrupted else _EXITS[results["verdict"]])
+    return int(ExitCode.ABORTED if run.interrupted else _EXITS[results["verdict"]])
+
+
+def _run(world: World, selectors: tuple[str, ...], junit: Path) -> DrillRun:
+    from zepguard.drills.runner import run_drills
+
+    told = _Told()
+
+    def tell(outcome: ScenarioOutcome) -> None:
+        _progress(f"{outcome.status}: {outcome.name} ({outcome.took_s:.1f} s)")
+        told.scenario(outcome)
+
+    try:
+        return run_drills(world, selectors, junit=junit, tell=tell)
+    finally:
+        told.rest()
 
 
 class _Told:
@@ -90,14 +113,10 @@ def _progress(text: str) -> None:
     click.echo(f"  {text}", err=True)
 
 
-def _check(selectors: tuple[str, ...], time_scale: float) -> None:
+def _check(selectors: tuple[str, ...]) -> None:
     from zepguard.drills.catalogue import scenario_ids
     from zepguard.drills.select import matches
 
-    try:
-        check_time_scale(time_scale)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
     known = scenario_ids()
     for selector in selectors:
         if not any(matches(selector, ids) for ids in known):
@@ -106,12 +125,33 @@ def _check(selectors: tuple[str, ...], time_scale: float) -> None:
 
 
 @contextlib.contextmanager
-def _stack(stack_file: Path | None, time_scale: float) -> Iterator[StackInfo]:
-    from zepguard.stack.info import StackInfo
+def _world(name: str, stack: StackInfo | None, time_scale: float) -> Iterator[tuple[World, float]]:
+    """The world of that name, and what it divides waits by."""
+    if name == "sim":
+        if stack is not None:
+            raise click.UsageError("--stack names a running stack, and the world sim has none: leave one of them out")
+        from zepguard.worlds.sim import SimWorld
+
+        with contextlib.closing(SimWorld()) as sim:
+            yield sim, 1.0
+        return
+    from zepguard.worlds.stack import StackWorld
+
+    with _running(stack, time_scale) as info, contextlib.closing(StackWorld(info, progress=_progress)) as world:
+        yield world, info.time_scale
+
+
+@contextlib.contextmanager
+def _running(stack: StackInfo | None, time_scale: float) -> Iterator[StackInfo]:
+    """The stack that was named, or one of our own."""
+    if stack is not None:
+        yield stack
+        return
+    from zepguard.parts import PartError
+    from zepguard.stack.errors import StackError
     from zepguard.stack.stack import Stack
 
-    if stack_file is not None:
-        yield StackInfo.from_file(stack_file)
-        return
-    with Stack.start(time_scale=time_scale, on_progress=_progress) as stack:
-        yield stack
+    with failing_as(ExitCode.ENVIRONMENT, StackError, PartError):
+        own = Stack.start(time_scale=time_scale, on_progress=_progress)
+    with own as info:
+        yield info

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import cast
 
 import httpx
 import respx
@@ -11,7 +12,7 @@ import respx
 from chaos.fault import Fault, Receipt
 from fakezep import Delivery, Exchange, FakeZep, Request, Response
 from zepguard.worlds.sim.clock import VirtualClock
-from zepguard.worlds.sim.faults import AnswersFault, LiveSimFault, WireFault, wire_fault
+from zepguard.worlds.sim.faults import AnswerFault, AnswersFault, LiveSimFault, WireFault, wire_fault
 
 __all__ = ["ZEP_HOST", "Wire"]
 
@@ -48,7 +49,7 @@ class Wire:
         """Put a fault on, in force at once."""
         found = wire_fault(settings, self._rng)
         if found is None:
-            return AnswersFault(settings, self._zep, self._clock.time)  # type: ignore[arg-type]
+            return AnswersFault(cast(AnswerFault, settings), self._zep, self._clock.time)
         self._faults.append(found)
         return _OnWire(found, self._faults.remove)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import random
 import secrets
@@ -37,6 +38,12 @@ _TOKEN_TTL_S = 86_400.0
 _DELIVERED_S = 120.0
 _POLL_S = 0.1
 _OVERSLEPT_S = 0.001
+_NEEDED = (
+    *("zep_cloud.client", "zep_cloud.types", "guard.zep.sdk"),
+    *("chatapp.urls", "guard.django.management.commands.zep_mode", "zepguard.worlds.sim.product"),
+)
+"""Imported before time is frozen: a module imported later would keep some of the frozen names."""
+
 _open: list[SimWorld] = []
 
 
@@ -186,7 +193,7 @@ class SimWorld:
         self._product.deliveries.poll()
         answer = self._client.post(
             _CHAT_URL,
-            data=json.dumps({"message": message, "thread_id": self._own(thread)}),
+            data=json.dumps({"message": message, "thread_id": self.thread_id(thread)}),
             content_type="application/json",
             headers={"Authorization": f"Bearer {token}"},
         )
@@ -203,7 +210,8 @@ class SimWorld:
         self._said.append(turn)
         return turn
 
-    def _own(self, thread: str) -> str:
+    def thread_id(self, thread: str) -> str:
+        """A thread of this scenario's own."""
         return f"{thread}-{self._nonce}"
 
     # --- operators ---
@@ -256,7 +264,7 @@ class SimWorld:
             self._zep.latency.clear()
         self._zep.latency.put(Latency(seconds=seconds), route)
 
-    def start_fault(self, name: str, **settings: float) -> None:
+    def start_fault(self, name: str, **settings: float | str) -> None:
         """Put it on, on the wire or on the fake Zep."""
         fault = fault_named(name, {key: str(value) for key, value in settings.items()})
         self._faults.append(self._product.wire.start_fault(fault))
@@ -273,7 +281,7 @@ class SimWorld:
 
     def requests_to_zep(self, *, route: str = "", thread: str = "") -> int:
         """Count in the journal."""
-        wanted = self._own(thread) if thread else ""
+        wanted = self.thread_id(thread) if thread else ""
         return sum(
             (not route or entry.route == route) and (not wanted or entry.thread_id == wanted)
             for entry in self._zep.journal.since(self._journal_from)
@@ -282,7 +290,7 @@ class SimWorld:
     def stored_messages(self, thread: str) -> Sequence[StoredMessage]:
         """Look into the fake Zep's store, with late writes that are due."""
         self._zep.settle(self._clock.time())
-        thread_id = self._own(thread)
+        thread_id = self.thread_id(thread)
         if thread_id not in self._zep.store.threads:
             return []
         return [
@@ -328,13 +336,5 @@ class _Patience:
 
 
 def _import_early() -> None:
-    """Import what the world will use: modules imported while time is frozen would keep some of it."""
-    import zep_cloud.client
-    import zep_cloud.types
-
-    import chatapp.urls
-    import guard.django.management.commands.zep_mode
-    import guard.zep.sdk
-    import zepguard.worlds.sim.product
-
-    del zep_cloud, chatapp, guard, zepguard
+    for name in _NEEDED:
+        importlib.import_module(name)
