@@ -39,12 +39,19 @@ def locked(folder: Path, *, exclusive: bool) -> Iterator[None]:
 
 
 def live_files(folder: Path) -> list[str]:
-    """The files that count, by full path; call it under the lock."""
+    """The files that can be read for a scrape, by full path; call it under the lock.
+
+    One that a process has opened and not yet laid out is empty, and holds no count.
+    """
+    return [str(path) for path in _counting(folder) if path.stat().st_size]
+
+
+def _counting(folder: Path) -> list[Path]:
     manifest = _manifest(folder)
     archives = set(manifest["archives"])
     gone = set(manifest["stands_for"])
     return [
-        str(path)
+        path
         for path in sorted(folder.glob("*.db"))
         if path.name not in gone and (not _is_archive(path) or path.name in archives)
     ]
@@ -75,9 +82,9 @@ def _is_archive(path: Path) -> bool:
 
 
 def _delete_leftovers(folder: Path) -> None:
-    counting = set(live_files(folder))
+    counting = set(_counting(folder))
     for path in folder.glob("*.db"):
-        if str(path) not in counting:
+        if path not in counting:
             path.unlink()
     for path in folder.glob("*.tmp"):
         path.unlink()
@@ -132,6 +139,8 @@ def _write_sums(archive: Path, parts: list[Path]) -> None:
 
 
 def _values(path: Path) -> list[tuple[str, float]]:
+    if not path.stat().st_size:
+        return []  # killed before its first count
     source = _open(path, read_mode=True)
     try:
         return [(key, value) for key, value, *_ in source.read_all_values()]

@@ -1,0 +1,249 @@
+"""``zep_mode``: what it says, what it does, how it refuses."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from guard import MemoryService, logs, read_settings
+from guard.core.events import Force, Report, Ticket
+from guard.core.modes import Mode, Reason
+from guard.core.table import Operation, Outcome, Phase
+from guard.core.worker import Worker
+from guard.service import open_store
+
+MANAGE = (
+    "import sys; from django.conf import settings; settings.configure(INSTALLED_APPS=['guard.django']);"
+    "from django.core.management import execute_from_command_line;"
+    "execute_from_command_line(['manage.py', *sys.argv[1:]])"
+)
+
+
+@pytest.fixture
+def shell(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, django_ready: None, tmp_path: Any
+) -> dict[str, str]:
+    """An operator's shell, with the stack's variables."""
+    environ["ZEPGUARD_LOG_FILE"] = str(tmp_path / "app.log")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    yield environ
+    logs.configure()
+
+
+@pytest.fixture
+def store(shell: dict[str, str]) -> Any:
+    store = open_store(read_settings(shell))
+    yield store
+    store.close()  # type: ignore[attr-defined]
+
+
+def zep_mode(*arguments: str) -> str:
+    from django.core.management import call_command
+
+    out = io.StringIO()
+    call_command("zep_mode", *arguments, stdout=out)
+    return out.getvalue().rstrip("\n")
+
+
+def refused(*arguments: str) -> tuple[str, int]:
+    from django.core.management import CommandError
+
+    with pytest.raises(CommandError) as error:
+        zep_mode(*arguments)
+    return str(error.value), error.value.returncode
+
+
+def test_status_says_the_checklists_lines(shell: dict[str, str]) -> None:
+    assert zep_mode("--status").splitlines() == [
+        "Base mode (from flags): read_write",
+        "Forced mode: None",
+        "Effective mode: read_write",
+        "Failures: 0/3",
+        "Workers: none alive",
+    ]
+
+
+def test_status_of_a_hold(store: Any) -> None:
+    store.apply(Force(reason=Reason.AUTH, ttl_s=300, operator=False))
+    assert zep_mode("--status").splitlines()[1:3] == [
+        "Forced mode: write_only (reason=auth, remaining=~300s)",
+        "Effective mode: write_only",
+    ]
+
+
+def test_status_lists_live_workers_and_warns_where_flags_differ(store: Any) -> None:
+    store.beat(Worker(name="w@h:1", program="celery_chat_worker", pid=1, base=Mode.WRITE_ONLY))
+    lines = zep_mode("--status").splitlines()
+    assert lines[0] == "Base mode (from flags): write_only"
+    assert lines[4:6] == ["Workers:", "  w@h:1: write_only"]
+    assert lines[6].startswith("Warning: w@h:1 runs with base mode write_only")
+    state = json.loads(zep_mode("--status", "--json"))
+    assert (state["base"], state["shell_base"], len(state["warnings"])) == ("write_only", "read_write", 1)
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_force_and_clear(store: Any, reason: Reason) -> None:
+    assert zep_mode("--force", reason, "--ttl", "60") == f"Forced mode: write_only (reason={reason}, remaining=~60s)"
+    record = store.snapshot().record
+    assert (record.reason, record.operator, record.forced[reason], sum(record.downgrades.values())) == (
+        reason,
+        True,
+        1,
+        0,
+    )
+    assert zep_mode("--clear") == f"Forced mode: None (was reason={reason})"
+    assert store.snapshot().record.reason is None
+    assert zep_mode("--clear") == "Forced mode: None (nothing was forced)"
+
+
+def test_force_holds_five_minutes_unless_told(store: Any) -> None:
+    zep_mode("--force", "manual")
+    record = store.snapshot().record
+    assert record.until - record.since == 300
+
+
+def test_force_and_clear_leave_a_line_in_the_log(shell: dict[str, str]) -> None:
+    zep_mode("--force", "manual", "--ttl", "60")
+    zep_mode("--clear")
+    lines = [json.loads(line) for line in Path(shell["ZEPGUARD_LOG_FILE"]).read_text().splitlines()]
+    assert [(line["event"], line.get("by")) for line in lines] == [
+        ("memory_mode_forced", "operator"),
+        ("memory_mode_cleared", None),
+    ]
+
+
+def test_reset_failures(store: Any) -> None:
+    ticket = Ticket(operation=Operation.READ, phase=Phase.READ_WRITE, generation=0, era=0)
+    for _ in range(2):
+        store.apply(Report(ticket=ticket, outcome=Outcome.TIMEOUT))
+    assert zep_mode("--status").splitlines()[3] == "Failures: 2/3"
+    assert zep_mode("--reset-failures") == "Failures: 0 (was 2)"
+    assert zep_mode("--status").splitlines()[3] == "Failures: 0/3"
+
+
+def test_invalidate(store: Any) -> None:
+    ticket = Ticket(operation=Operation.READ, phase=Phase.READ_WRITE, generation=0, era=0)
+    store.apply(Report(ticket=ticket, outcome=Outcome.RATE_LIMITED, retry_after_s=60, thread_id="a b"))
+    assert zep_mode("--invalidate", "a b") == "Thread a b: entry dropped"
+    assert store.thread_entry("a b").pause_until == 0
+    assert zep_mode("--invalidate", "a b") == "Thread a b: nothing was known of it"
+
+
+def test_each_action_speaks_json(shell: dict[str, str]) -> None:
+    """One line each, of an object."""
+
+    def said(*arguments: str) -> Any:
+        text = zep_mode(*arguments, "--json")
+        assert "\n" not in text
+        return json.loads(text)
+
+    assert said("--force", "manual", "--ttl", "60") == {"forced": "write_only", "reason": "manual", "ttl_s": 60.0}
+    assert said("--status")["forced"]["reason"] == "manual"
+    assert said("--clear") == {"forced": None, "was": "manual"}
+    assert said("--reset-failures") == {"failures": 0, "was": 0}
+    assert said("--invalidate", "t") == {"thread_id": "t", "dropped": False}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "say what to do: --status, --force REASON, --clear"),
+        (("--json",), "say what to do"),
+        (("--status", "--clear"), "--status and --clear are two actions: run them one at a time"),
+        (("--force", "manual", "--clear", "--status"), "are two actions"),
+        (("--force", "sloth"), "unknown reason 'sloth': use one of auth"),
+        (("--force", ""), "unknown reason ''"),
+        (("--force", "manual", "--ttl", "0.5"), "a hold of 0.5 s is refused: choose 1 to 86400 s (24 h)"),
+        (("--force", "manual", "--ttl", "86401"), "is refused: choose 1 to 86400 s"),
+        (("--force", "manual", "--ttl", "nan"), "is refused"),
+        (("--force", "manual", "--ttl", "5m"), "--ttl '5m' is no number of seconds: write 1 to 86400"),
+        (("--clear", "--ttl", "5"), "--ttl 5 goes with --force REASON only"),
+        (("--invalidate", "../x"), "thread id '../x' is refused"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_words_and_changes_nothing(
+    store: Any, arguments: tuple[str, ...], words: str
+) -> None:
+    before = store.snapshot().record
+    text, code = refused(*arguments)
+    assert words in text
+    assert code == 2
+    assert store.snapshot().record == before
+
+
+@pytest.mark.parametrize("action", [("--status",), ("--clear",), ("--force", "manual"), ("--invalidate", "t")])
+def test_a_store_that_is_away_is_said_so(
+    shell: dict[str, str], monkeypatch: pytest.MonkeyPatch, action: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("GUARD_REDIS_URL", "redis://127.0.0.1:1/0")
+    text, code = refused(*action)
+    assert "check GUARD_REDIS_URL" in text
+    assert code == 5
+
+
+def test_without_a_shared_store_it_refuses_to_show_its_own(
+    shell: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GUARD_REDIS_URL")
+    assert refused("--status") == (
+        "GUARD_REDIS_URL is not set: without a shared store each process has a mode of its own, "
+        "and this command would show only its own; set it as the workers have it",
+        5,
+    )
+
+
+def test_a_command_leaves_no_connection(shell: dict[str, str], valkey: redis.Redis) -> None:
+    before = len(valkey.client_list())
+    for _ in range(3):
+        zep_mode("--status")
+        refused("--force", "sloth")
+    assert len(valkey.client_list()) == before
+
+
+def test_live_workers_have_seen_an_action_when_it_returns(store: Any, shell: dict[str, str]) -> None:
+    """A worker's view is at most a second old; the command waits for that."""
+    worker = MemoryService(read_settings(shell), program="w")
+    worker.start_heartbeat()
+    assert worker.mode() is Mode.READ_WRITE
+    zep_mode("--force", "manual", "--ttl", "60")
+    assert worker.mode() is Mode.WRITE_ONLY
+    worker.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "code", "words"),
+    [
+        (("--status",), {}, 0, "Effective mode: read_write"),
+        (("--status", "--clear"), {}, 2, "are two actions"),
+        ((), {}, 2, "say what to do"),
+        (("--force",), {}, 2, "expected one argument"),
+        (("--status",), {"GUARD_REDIS_URL": "redis://127.0.0.1:1/0"}, 5, "check GUARD_REDIS_URL"),
+        (("--status",), {"ZEP_TIMEOUT_MS": "soon"}, 2, "ZEP_TIMEOUT_MS='soon': is no number"),
+    ],
+)
+def test_from_a_shell_it_ends_with_words_and_a_code_and_no_traceback(
+    shell: dict[str, str],
+    start_child: Callable[..., Any],
+    arguments: tuple[str, ...],
+    variables: dict[str, str],
+    code: int,
+    words: str,
+) -> None:
+    environ = {**os.environ, **shell, **variables}
+    environ.pop("DJANGO_SETTINGS_MODULE", None)
+    done = subprocess.run(
+        [sys.executable, "-c", MANAGE, "zep_mode", *arguments], env=environ, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == code
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
