@@ -25,10 +25,37 @@ Feature: Operational commands
 
   @ops-clear
   Scenario: zep_mode --clear restores the base mode
-    Given an operator runs zep_mode --force manual --ttl 600
-    When an operator runs zep_mode --clear
+    When an operator runs zep_mode --force manual --ttl 600
+    And an operator runs zep_mode --clear
     Then zep_mode --status shows "Forced mode: None"
     And zep_mode --status shows "Effective mode: read_write"
     When "hello again" is sent to thread "ops-drill"
     Then every message is answered
     And memory_zep_read_requests_total has risen by 1
+
+  @ops-invalidate
+  Scenario: zep_mode --invalidate drops the negative entry of a thread
+    Given Zep answers reads with 429 and Retry-After 60 s
+    When "first question" is sent to thread "ops-drill"
+    And Zep answers as before
+    And "second question" is sent to thread "ops-drill"
+    Then 1 read of thread "ops-drill" has reached Zep
+    And the last 1 message did not wait on Zep
+    When an operator invalidates thread "ops-drill"
+    And "third question" is sent to thread "ops-drill"
+    Then 2 reads of thread "ops-drill" have reached Zep
+    And every message is answered
+
+  @ops-reset
+  Scenario: zep_mode --reset-failures sets the failure count to 0
+    Given traffic to Zep is blocked
+    When 2 messages "test timeout" are sent to thread "ops-drill", 2 s apart
+    Then zep_mode --status shows "Failures: 2/3"
+    When an operator runs zep_mode --reset-failures
+    Then zep_mode --status shows "Failures: 0/3"
+    And zep_mode --status shows "Forced mode: None"
+
+  @ops-metrics
+  Scenario: GET /api/metrics/ serves mode gauge, downgrades and context failures
+    Then the metrics have memory_mode_gauge, memory_zep_downgrades_total and memory_zep_context_failures_total
+    And memory_mode_gauge{mode="read_write"} is 1

@@ -6,6 +6,7 @@ import pytest
 
 import zepguard.drills.steps  # noqa: F401  defines the phrases
 from zepguard.drills.catalogue import CataloguedScenario, catalogue
+from zepguard.drills.checklist import checklist, states
 from zepguard.drills.phrases import PHRASES, Phrase
 from zepguard.drills.places import features_folder
 
@@ -31,8 +32,33 @@ def test_there_are_fewer_than_sixty_definitions() -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
-def test_each_scenario_carries_one_checklist_id(scenario: CataloguedScenario) -> None:
-    assert len(scenario.ids) >= 1
+def test_each_scenario_carries_ids_of_the_checklist_and_no_other_tag(scenario: CataloguedScenario) -> None:
+    assert scenario.ids
+    assert set(scenario.ids) <= {item.id for item in checklist()}
+
+
+def test_the_checklist_has_each_of_its_67_items_once() -> None:
+    ids = [item.id for item in checklist()]
+    assert len(ids) == len(set(ids)) == 67
+
+
+def test_an_item_that_a_later_capability_builds_has_no_scenario_yet() -> None:
+    later = {item.id for item in checklist() if item.built_by}
+    assert len(later) == 16
+    assert not later & {one for scenario in SCENARIOS for one in scenario.ids}
+
+
+def test_an_item_without_a_scenario_is_not_built_and_never_passed() -> None:
+    found = {state.item.id: state.status for state in states(checklist(), SCENARIOS, {})}
+    assert found["soak-writes"] == "not built"
+    assert found["drill4-gauge"] == "not run"
+    assert "passed" not in found.values()
+
+
+def test_the_worst_of_the_last_results_is_an_items_status() -> None:
+    results = {("drill4-gauge", "sim"): "passed", ("drill4-gauge", "stack"): "void", ("drill5-third", "sim"): "passed"}
+    found = {state.item.id: state.status for state in states(checklist(), SCENARIOS, results)}
+    assert (found["drill4-gauge"], found["drill5-third"]) == ("void", "passed")
 
 
 def test_each_feature_file_is_read() -> None:

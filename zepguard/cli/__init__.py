@@ -33,6 +33,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "chaos": CommandEntry(where="zepguard.cli.chaos:chaos", says="List the faults, or run one on a running stack."),
     "fakezep": CommandEntry(where="zepguard.cli.fakezep:fakezep", says="Serve the fake Zep alone."),
     "doctor": CommandEntry(where="zepguard.cli.doctor:doctor", says="Say which real parts are found, and what to do."),
+    "checklist": CommandEntry(
+        where="zepguard.cli.checklist:checklist", says="Print the go-live checklist with the last results."
+    ),
     "steps": CommandEntry(where="zepguard.cli.steps:steps", says="List the phrases that a feature file may use."),
     "modes": CommandEntry(where="zepguard.cli.modes:modes", says="Print the transition table and its diagram."),
     "settings": CommandEntry(where="zepguard.cli.settings:settings", says="Print the guard's settings."),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pytest_bdd.parser import Feature, Scenario, Step
 
+from zepguard.drills.checklist import checklist
 from zepguard.drills.outcome import ScenarioOutcome, StepOutcome
 from zepguard.drills.select import matches
 from zepguard.worlds.world import World, WorldError
@@ -59,6 +60,8 @@ class DrillPlugin:
         """Keep what was selected, in the order of the checklist's stages."""
         if self._selectors:
             items[:] = [item for item in items if any(matches(s, tags_of(item)) for s in self._selectors)]
+        order = {item.id: number for number, item in enumerate(checklist())}
+        items.sort(key=lambda item: min((order.get(tag, len(order)) for tag in tags_of(item)), default=len(order)))
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:

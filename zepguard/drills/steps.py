@@ -5,6 +5,7 @@ Each phrase has one definition and each definition is used; ``tests/drills/test_
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 
@@ -60,6 +61,7 @@ def runs_in(world: World, drill: Drill, mode: str) -> None:
     drill.before, drill.processes = world.metrics(), dict(world.processes())
 
 
+@when(parsers.parse('{variable} is set to "{value}" and celery_chat_worker is restarted'))
 @given(parsers.parse('{variable} is set to "{value}" and celery_chat_worker is restarted'))
 def variable_set(world: World, drill: Drill, variable: str, value: str) -> None:
     """Change a variable where the worker reads it, remembering the former value."""
@@ -76,6 +78,7 @@ def variable_restored(world: World, drill: Drill, variable: str) -> None:
 
 
 @given("traffic to Zep is blocked")
+@when("traffic to Zep is blocked")
 def traffic_blocked(world: World) -> None:
     """Let packets to Zep vanish in both directions, as iptables DROP does."""
     world.start_fault("black-hole")
@@ -87,9 +90,22 @@ def answers_status(world: World, status: str) -> None:
     world.start_fault(f"http-{status}")
 
 
+@given(parsers.parse("Zep answers {late_ms:d} ms late"))
+def answers_late(world: World, late_ms: int) -> None:
+    """Delay what comes back from Zep."""
+    world.start_fault("latency", latency_ms=late_ms)
+
+
+@given(parsers.parse("Zep answers reads with 429 and Retry-After {retry_after_s:d} s"))
+def answers_429(world: World, retry_after_s: int) -> None:
+    """Let Zep refuse reads of context for their number; writes pass."""
+    world.start_fault("http-429", retry_after_s=retry_after_s, routes="context")
+
+
 @when("traffic to Zep is restored")
+@when("Zep answers as before")
 def traffic_restored(world: World) -> None:
-    """Take the block off, after seeing that it acted."""
+    """Take the fault off, after seeing that it acted."""
     world.stop_faults()
 
 
@@ -124,7 +140,6 @@ def every_message_answered(world: World, drill: Drill) -> None:
 # --- operators
 
 
-@given(parsers.re(r"an operator runs zep_mode (?P<words>.+)"))
 @when(parsers.re(r"an operator runs zep_mode (?P<words>.+)"))
 def operator_runs(world: World, drill: Drill, words: str) -> None:
     """Run the command; a --ttl is the checklist's, and shorter in a scaled world."""
@@ -134,6 +149,14 @@ def operator_runs(world: World, drill: Drill, words: str) -> None:
         arguments[at] = f"{world.held_s(float(arguments[at])):g}"
     drill.command = world.zep_mode(*arguments)
     assert drill.command.code == 0, drill.command.text
+
+
+@when(parsers.parse('an operator invalidates thread "{thread}"'))
+def operator_invalidates(world: World, thread: str) -> None:
+    """Run ``zep_mode --invalidate`` on the thread as Zep knows it; there must have been an entry."""
+    done = world.zep_mode("--invalidate", world.thread_id(thread), "--json")
+    assert done.code == 0, done.text
+    assert json.loads(done.text)["dropped"] is True
 
 
 @then(parsers.parse('the command prints "{line}"'))
@@ -219,7 +242,31 @@ def series_is(world: World, series: str, value: str) -> None:
     world.saw(f"{series} {value}")
 
 
+@then(parsers.re(r"the metrics have (?P<families>.+)"))
+def metrics_have(world: World, families: str) -> None:
+    """At least one series of each."""
+    names = {name.partition("{")[0] for name in world.metrics().series}
+    asked = set(re.findall(r"\w+", families)) - {"and"}
+    assert asked <= names, f"missing: {asked - names}"
+    world.saw(f"{len(names)} series names served")
+
+
 # --- the log, Zep, processes, time
+
+
+@then(parsers.re(r'(?P<count>\d+) reads? of thread "(?P<thread>[^"]+)" (has|have) reached Zep'))
+def reads_reached(world: World, count: str, thread: str) -> None:
+    """By Zep's own journal."""
+    found = world.requests_to_zep(route="context", thread=thread)
+    assert found == int(count), f"{found} reads of {thread} in the journal"
+    world.saw(f"{found} reads in Zep's journal")
+
+
+@then(parsers.re(r"the last (?P<count>\d+) messages? did not wait on Zep"))
+def did_not_wait(drill: Drill, count: str) -> None:
+    """Their memory says that nothing was asked, and why."""
+    for turn in drill.turns[-int(count) :]:
+        assert turn.memory["status"] in ("negative", "skipped"), f"{turn.message!r}: {turn.memory}"
 
 
 @then(parsers.re(r"the log shows (?P<event>\w+) once"))

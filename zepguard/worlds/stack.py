@@ -138,7 +138,7 @@ class StackWorld:
         """POST the message; a connection that fails is a turn with status 0."""
         started = time.monotonic()
         headers = {"Authorization": f"Bearer {self._info.jwt_for(f'drill-{self._nonce}')}"}
-        body = {"message": message, "thread_id": self._own(thread)}
+        body = {"message": message, "thread_id": self.thread_id(thread)}
         try:
             answer = self._http.post(self._info.chat_url, json=body, headers=headers)
         except httpx.HTTPError as error:
@@ -148,7 +148,8 @@ class StackWorld:
         self._said.append(turn)
         return turn
 
-    def _own(self, thread: str) -> str:
+    def thread_id(self, thread: str) -> str:
+        """A thread of this scenario's own."""
         return f"{thread}-{self._nonce}"
 
     # --- operators ---
@@ -220,7 +221,7 @@ class StackWorld:
 
     # --- faults and what Zep saw ---
 
-    def start_fault(self, name: str, **settings: float) -> None:
+    def start_fault(self, name: str, **settings: float | str) -> None:
         """Put it on, through Toxiproxy or the fake Zep's controls, and see for ourselves that it acts."""
         live = fault_named(name, {key: str(value) for key, value in settings.items()}).on(self._target)
         self._faults.append(live)
@@ -237,7 +238,7 @@ class StackWorld:
 
     def requests_to_zep(self, *, route: str = "", thread: str = "") -> int:
         """Count in the journal."""
-        wanted = self._own(thread) if thread else ""
+        wanted = self.thread_id(thread) if thread else ""
         return sum(
             entry.route is not None  # a fault's own probes ask for a path that Zep does not have
             and (not route or entry.route == route)
@@ -249,7 +250,7 @@ class StackWorld:
         """Ask the fake Zep's store itself."""
         return [
             StoredMessage(role=message["role"], content=message["content"])
-            for message in self._admin.stored_messages(self._own(thread))
+            for message in self._admin.stored_messages(self.thread_id(thread))
         ]
 
     def processes(self) -> Mapping[str, int]:

@@ -95,7 +95,10 @@ class World(Protocol):
     def log_events(self) -> Sequence[Mapping[str, Any]]:
         """The lines of ``logs/app.log`` since the scenario began."""
 
-    def start_fault(self, name: str, **settings: float) -> None:
+    def thread_id(self, thread: str) -> str:
+        """The id under which Zep knows a thread that a scenario calls ``thread``."""
+
+    def start_fault(self, name: str, **settings: float | str) -> None:
         """Put a fault on, by its name in ``zepguard chaos list``."""
 
     def stop_faults(self) -> None:

@@ -1,0 +1,19 @@
+Feature: Drill 3, negative cache
+  Zep is slower than the deadline. After one read of a thread has timed out, the next turns of that thread do not
+  wait on Zep again within the negative window of 1.5 s.
+
+  @drill3-negative-cache
+  Scenario: the turns after a timed-out read do not wait on Zep
+    Given the memory service runs in read_write
+    And ZEP_TIMEOUT_MS is set to "200" and celery_chat_worker is restarted
+    And Zep answers 1000 ms late
+    When "first question" is sent to thread "test-negative"
+    And "second question" is sent to thread "test-negative"
+    And "third question" is sent to thread "test-negative"
+    Then every message is answered
+    And 1 read of thread "test-negative" has reached Zep
+    And the last 2 messages did not wait on Zep
+    And memory_zep_negative_cache_hits_total has risen by 2
+    When 2 s pass
+    And "fourth question" is sent to thread "test-negative"
+    Then 2 reads of thread "test-negative" have reached Zep
