@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,8 @@ from zepguard.stack.control import StackControl
 from zepguard.stack.env_file import read_env_file, write_env_file
 from zepguard.stack.info import StackInfo
 from zepguard.stack.programs import APP, WORKERS
-from zepguard.time_scale import SHORT_S, scaled
+from zepguard.worlds.chat import post_turn
+from zepguard.worlds.real_time import Progress, RealPatience, RealTime
 from zepguard.worlds.scrape import read_metrics
 from zepguard.worlds.world import CommandResult, Metrics, StoredMessage, Turn, WorldError
 
@@ -34,10 +34,6 @@ _COMMAND_TIMEOUT_S = 60.0
 _ANSWER_TIMEOUT_S = 30.0
 _READY_S = 30.0
 _DELIVERED_S = 60.0
-_POLL_S = 0.1
-_COUNTDOWN_EVERY_S = 10.0
-
-Progress = Callable[[str], None]
 
 
 class StackWorld:
@@ -53,6 +49,7 @@ class StackWorld:
     def __init__(self, info: StackInfo, *, progress: Progress = lambda text: None) -> None:
         self._info = info
         self._progress = progress
+        self._time = RealTime(info.time_scale, progress)
         self._control = StackControl(info)
         self._http = httpx.Client(timeout=_ANSWER_TIMEOUT_S, trust_env=False)
         self._admin = FakeZepAdmin(info.fakezep_admin_url, info.fakezep_admin_key)
@@ -136,15 +133,14 @@ class StackWorld:
 
     def say(self, message: str, *, thread: str) -> Turn:
         """POST the message; a connection that fails is a turn with status 0."""
-        started = time.monotonic()
-        headers = {"Authorization": f"Bearer {self._info.jwt_for(f'drill-{self._nonce}')}"}
-        body = {"message": message, "thread_id": self.thread_id(thread)}
-        try:
-            answer = self._http.post(self._info.chat_url, json=body, headers=headers)
-        except httpx.HTTPError as error:
-            turn = Turn(message=message, thread=thread, status=0, reply=repr(error), took_s=time.monotonic() - started)
-        else:
-            turn = _turn(message, thread, answer, time.monotonic() - started)
+        turn = post_turn(
+            self._http,
+            self._info.chat_url,
+            token=self._info.jwt_for(f"drill-{self._nonce}"),
+            message=message,
+            thread=thread,
+            thread_id=self.thread_id(thread),
+        )
         self._said.append(turn)
         return turn
 
@@ -262,50 +258,17 @@ class StackWorld:
 
     def wait(self, seconds: float) -> None:
         """Sleep, scaled if over ten seconds, with a countdown."""
-        left = self.held_s(seconds)
-        while left > 0:
-            if left > 2:
-                self._progress(f"waiting, {left:.0f} s left")
-            nap = min(left, _COUNTDOWN_EVERY_S)
-            time.sleep(nap)
-            left -= nap
+        self._time.wait(seconds)
 
     def held_s(self, seconds: float) -> float:
         """The checklist's seconds by the stack's time scale."""
-        return scaled(seconds, self._info.time_scale)
+        return self._time.held_s(seconds)
 
-    def within(self, seconds: float) -> _Patience:
+    def within(self, seconds: float) -> RealPatience:
         """Real seconds, at least what the scaled time is."""
-        return _Patience(time.monotonic() + max(self.held_s(seconds), min(seconds, 3 * SHORT_S)))
+        return self._time.within(seconds)
 
     def saw(self, evidence: str) -> None:
         """Note it once."""
         if evidence not in self.evidence:
             self.evidence.append(evidence)
-
-
-class _Patience:
-    def __init__(self, ends: float) -> None:
-        self._ends = ends
-
-    def left(self) -> bool:
-        """Sleep a moment; whether there was time left before."""
-        if time.monotonic() >= self._ends:
-            return False
-        time.sleep(_POLL_S)
-        return True
-
-
-def _turn(message: str, thread: str, answer: httpx.Response, took_s: float) -> Turn:
-    try:
-        body = answer.json()
-    except ValueError:
-        body = {}
-    return Turn(
-        message=message,
-        thread=thread,
-        status=answer.status_code,
-        reply=str(body.get("reply", body.get("error", answer.text[:200]))),
-        memory=body.get("memory", {}),
-        took_s=took_s,
-    )
