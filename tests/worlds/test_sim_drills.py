@@ -1,10 +1,12 @@
 """All feature files in virtual time: they pass, they are quick, and they see a guard that is wrong."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 REAL_S_MAX = 20.0
 
@@ -23,10 +25,12 @@ sys.exit(main())
 """
 
 
-def drill(folder: Path, *arguments: str, before: tuple[str, ...] = ("-m", "zepguard")) -> tuple[int, dict[str, object]]:
+def drill(
+    folder: Path, *arguments: str, before: tuple[str, ...] = ("-m", "zepguard"), **places: Any
+) -> tuple[int, dict[str, object]]:
     """Run ``zepguard drill --world sim`` in a process of its own; its exit code and its results."""
     argv = [sys.executable, *before, "drill", "--world", "sim", "--report", str(folder), *arguments]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120, **places)
     assert (folder / "results.json").exists(), done.stdout + done.stderr
     return done.returncode, json.loads((folder / "results.json").read_text())
 
@@ -48,6 +52,21 @@ def test_the_whole_feature_set_passes_quickly_with_the_checklists_own_durations(
 def test_with_403_taken_out_of_the_guards_auth_set_drill_4_goes_red(tmp_path: Path) -> None:
     code, results = drill(tmp_path, "4", before=("-c", MUTANT))
     assert (code, results["verdict"]) == (1, "failed")
+
+
+def test_the_callers_variables_and_folder_do_not_matter(tmp_path: Path) -> None:
+    foreign = {
+        "FLAG_ZEP_READ": "perhaps",
+        "ZEP_API_URL": "http://zep.example",
+        "DATABASE_URL": "postgres://db.example/chat",
+        "CELERY_BROKER_URL": "no broker",
+        "CHATAPP_TURN_RESEND_S": "soon",
+        "DJANGO_SETTINGS_MODULE": "somebody.elses",
+        "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "nowhere"),
+        "HTTP_PROXY": "http://127.0.0.1:9",
+    }
+    code, results = drill(tmp_path, "ops", env={**os.environ, **foreign}, cwd=tmp_path)
+    assert (code, results["verdict"]) == (0, "passed")
 
 
 def test_a_running_stack_has_no_place_in_the_sim(tmp_path: Path) -> None:

@@ -117,6 +117,27 @@ def test_messages_are_delivered_in_order_once_the_fault_is_off(world: SimWorld) 
     world.end()
 
 
+def test_the_same_story_twice_has_the_same_events_at_the_same_times() -> None:
+    def story() -> list[tuple[str, str]]:
+        world = SimWorld()
+        try:
+            world.begin("a test")
+            world.start_fault("black-hole")
+            for number in range(4):
+                world.say(f"message {number}", thread="t")
+                world.wait(2)
+            world.stop_faults()
+            world.wait(300)
+            world.say("and now", thread="t")
+            return [(event["timestamp"], event["event"]) for event in world.log_events()]
+        finally:
+            world.close()
+
+    first = story()
+    assert "memory_mode_restored" in [event for _, event in first]
+    assert story() == first
+
+
 # --- programs
 
 

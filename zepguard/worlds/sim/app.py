@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -58,7 +59,7 @@ def client() -> Client:
 class Database:
     """An SQLite database in memory with all tables, in place of the configured one until closed."""
 
-    _migrated: bytes | None = None  # migrated once a process; each database starts as a copy
+    _migrated: sqlite3.Connection | None = None  # migrated once a process; each database starts as a copy
 
     def __init__(self) -> None:
         configured = connections.configure_settings({"default": {"ENGINE": "django.db.backends.sqlite3"}})
@@ -78,9 +79,10 @@ class Database:
             from django.core.management import call_command
 
             call_command("migrate", verbosity=0, interactive=False)
-            Database._migrated = raw.serialize()
+            Database._migrated = sqlite3.connect(":memory:", check_same_thread=False)
+            raw.backup(Database._migrated)
         else:
-            raw.deserialize(Database._migrated)
+            Database._migrated.backup(raw)
 
     def use(self) -> None:
         """Use it in the calling thread."""

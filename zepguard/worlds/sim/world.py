@@ -20,7 +20,6 @@ from fakezep import FakeZep, Latency
 from guard import logs
 from guard.operator import Operator
 from zepguard.stack.plan import flags_of
-from zepguard.worlds.scrape import read_metrics
 from zepguard.worlds.sim.clock import VirtualClock
 from zepguard.worlds.sim.faults import LiveSimFault
 from zepguard.worlds.sim.frozen import FrozenTime
@@ -243,6 +242,8 @@ class SimWorld:
 
     def metrics(self) -> Metrics:
         """Scrape the chat app through Django's client."""
+        from zepguard.worlds.scrape import read_metrics  # prometheus-client reads the environment: not the caller's
+
         answer = self._client.get(_METRICS_URL)
         if answer.status_code != 200:
             raise WorldError(f"{_METRICS_URL} answered {answer.status_code}")
