@@ -1,0 +1,5 @@
+"""A help desk with memory."""
+
+from helpdesk.desk import Answer, Desk
+
+__all__ = ["Answer", "Desk"]
