@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -73,10 +74,12 @@ def wait_for() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = ValkeyServer(data_dir=tmp_path_factory.mktemp("valkey"), save="", appendonly="no")
-    with server:
-        yield f"redis://127.0.0.1:{server.port}/0"
+def valkey_url() -> Iterator[str]:
+    """A real Valkey on a unix socket: no port to find, and none to lose to somebody else."""
+    with tempfile.TemporaryDirectory(prefix="guard-") as folder:
+        socket = f"{folder}/valkey.sock"
+        with ValkeyServer(port=0, unix_socket_path=socket, data_dir=Path(folder), save="", appendonly="no"):
+            yield f"unix://{socket}"
 
 
 @pytest.fixture

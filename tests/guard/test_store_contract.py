@@ -310,6 +310,7 @@ _MOVES = st.one_of(
     st.tuples(st.just("failures"), st.sampled_from(Operation), _BAD),
     st.just(("probe", Outcome.ANSWERED, 0.0, True, True)),
     st.just(("two_forces",)),
+    st.just(("ended_hold_expires",)),
     st.tuples(st.just("probe"), st.sampled_from(Outcome), st.sampled_from([0.0, 400.0]), st.booleans(), st.booleans()),
     st.tuples(st.just("trial"), st.sampled_from(Operation), st.sampled_from(Outcome), st.booleans(), st.booleans()),
     st.tuples(st.just("acquire_probe"), st.sampled_from([0, 1]), st.sampled_from(TOKENS)),
@@ -441,6 +442,11 @@ class Twins:
         self.force(Reason.MANUAL, 600.5, True)
         self.force(Reason.AUTH, 299.9, False)
 
+    def ended_hold_expires(self) -> None:
+        self.force(Reason.MANUAL, 1.0, True)
+        self.until("hold")
+        self.expire(0)
+
     def expire(self, older: int) -> None:
         self.apply(Expire(generation=self.record.generation - older))
 
@@ -480,6 +486,8 @@ def test_script_and_function_agree_through_any_history(server: str, request: pyt
 
     REACHED.clear()
     agree()
+    for _ in range(4):  # a search of this length misses one of them now and then
+        if server == "valkey" and NEEDED - set(REACHED):
+            agree()
     client.close()
-    if server == "valkey":  # the longer search
-        assert NEEDED - set(REACHED) == set()
+    assert server != "valkey" or NEEDED - set(REACHED) == set()

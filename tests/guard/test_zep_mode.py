@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 
 from guard import MemoryService, logs, read_settings
 from guard.core.events import Force, Report, Ticket
@@ -200,14 +199,6 @@ def test_without_a_shared_store_it_refuses_to_show_its_own(
         "and this command would show only its own; set it as the workers have it",
         5,
     )
-
-
-def test_a_command_leaves_no_connection(shell: dict[str, str], valkey: redis.Redis) -> None:
-    before = len(valkey.client_list())
-    for _ in range(3):
-        zep_mode("--status")
-        refused("--force", "sloth")
-    assert len(valkey.client_list()) == before
 
 
 def test_live_workers_have_seen_an_action_when_it_returns(store: Any, shell: dict[str, str]) -> None:
