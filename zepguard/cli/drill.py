@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from zepguard.drills.outcome import ScenarioOutcome
     from zepguard.drills.runner import DrillRun
     from zepguard.stack.info import StackInfo
+    from zepguard.worlds.staging import StagingConfig
     from zepguard.worlds.world import World
 
 __all__ = ["drill"]
@@ -32,11 +33,15 @@ _EXITS = {"passed": ExitCode.GO, "failed": ExitCode.NO_GO, "void": ExitCode.INCO
 @click.option(
     "--world",
     "name",
-    type=click.Choice(["stack", "sim"]),
+    type=click.Choice(["stack", "sim", "staging"]),
     default="stack",
     show_default=True,
-    help="stack: real processes; sim: one process in virtual time, where no wait is shortened.",
+    help="stack: real processes; sim: one process in virtual time; staging: a deployed environment, by --config.",
 )
+@click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), metavar="FILE", help="What --world staging drills."
+)
+@click.option("--dry-run", is_flag=True, help="With --world staging: print what each step would touch, touch nothing.")
 @time_scale_option(default=60)
 @stack_option(required=False)
 @click.option(
@@ -52,6 +57,8 @@ _EXITS = {"passed": ExitCode.GO, "failed": ExitCode.NO_GO, "void": ExitCode.INCO
 def drill(
     selectors: tuple[str, ...],
     name: str,
+    config_file: Path | None,
+    dry_run: bool,
     time_scale: float,
     stack: StackInfo | None,
     json_file: Path | None,
@@ -62,8 +69,15 @@ def drill(
     from zepguard.drills.report import write_report
 
     _check(selectors)
+    staging = _staging(name, config_file, dry_run, stack)
+    if staging is not None and dry_run:
+        from zepguard.worlds.staging import rehearse
+
+        for line in rehearse(staging, selectors):
+            click.echo(line)
+        return int(ExitCode.GO)
     report.mkdir(parents=True, exist_ok=True)
-    with stoppable(), _world(name, stack, time_scale) as (world, scale):
+    with stoppable(), _world(name, stack, time_scale, staging) as (world, scale):
         run = _run(world, selectors, report / "junit.xml")
     results = write_report(report, run.outcomes, world=name, time_scale=scale)
     if json_file is not None:
@@ -124,9 +138,34 @@ def _check(selectors: tuple[str, ...]) -> None:
             raise click.UsageError(f"no drill is called {selector!r}: use a number, a stage or one of {choices}")
 
 
+def _staging(name: str, file: Path | None, dry_run: bool, stack: StackInfo | None) -> StagingConfig | None:
+    """The environment to drill, if it is a deployed one."""
+    if name != "staging":
+        if file is not None or dry_run:
+            raise click.UsageError("--config and --dry-run go with --world staging only")
+        return None
+    if file is None:
+        raise click.UsageError("--world staging needs --config FILE: docs/staging.md has a full example")
+    scale_source = click.get_current_context().get_parameter_source("time_scale")
+    if stack is not None or scale_source is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--stack and --time-scale are not for --world staging: its FILE says where it is")
+    from zepguard.worlds.staging import StagingConfig, StagingConfigError
+
+    with failing_as(ExitCode.USAGE, StagingConfigError):
+        return StagingConfig.from_file(file)
+
+
 @contextlib.contextmanager
-def _world(name: str, stack: StackInfo | None, time_scale: float) -> Iterator[tuple[World, float]]:
+def _world(
+    name: str, stack: StackInfo | None, time_scale: float, staging: StagingConfig | None
+) -> Iterator[tuple[World, float]]:
     """The world of that name, and what it divides waits by."""
+    if staging is not None:
+        from zepguard.worlds.staging import StagingWorld
+
+        with contextlib.closing(StagingWorld(staging, progress=_progress)) as deployed:
+            yield deployed, staging.time_scale
+        return
     if name == "sim":
         if stack is not None:
             raise click.UsageError("--stack names a running stack, and the world sim has none: leave one of them out")

@@ -1,0 +1,65 @@
+"""What Zep saw and what it holds, where Zep is the fake one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chaos.errors import ChaosError
+from chaos.fakezep_admin import FakeZepAdmin
+from zepguard.worlds.staging.config import StagingConfig
+from zepguard.worlds.world import StoredMessage, WorldError
+
+__all__ = ["Journal"]
+
+
+class Journal:
+    """The fake Zep's journal and store.
+
+    Args:
+        config: the environment.
+    """
+
+    def __init__(self, config: StagingConfig) -> None:
+        self._config = config
+        self._from = 0
+
+    @property
+    def there(self) -> bool:
+        """Whether the environment has a fake Zep."""
+        return self._config.fakezep is not None
+
+    def begin(self) -> None:
+        """Note where the journal stands; without a fake Zep, nothing. Raises WorldError."""
+        if self.there:
+            try:
+                with self._admin("") as admin:
+                    self._from = admin.journal().last
+            except ChaosError as error:
+                raise WorldError(str(error)) from error
+
+    def requests(self, *, route: str, thread_id: str) -> int:
+        """Requests since then that Zep has a route for; raises WorldError."""
+        try:
+            with self._admin("count what reached Zep") as admin:
+                entries = admin.journal(self._from).entries
+        except ChaosError as error:
+            raise WorldError(str(error)) from error
+        return sum(
+            entry.route is not None  # a fault's own probes ask for a path that Zep does not have
+            and (not route or entry.route == route)
+            and (not thread_id or entry.thread_id == thread_id)
+            for entry in entries
+        )
+
+    def stored(self, thread_id: str) -> Sequence[StoredMessage]:
+        """What it holds of a thread, oldest first; raises WorldError."""
+        try:
+            with self._admin("see what Zep holds") as admin:
+                messages = admin.stored_messages(thread_id)
+        except ChaosError as error:
+            raise WorldError(str(error)) from error
+        return [StoredMessage(role=message["role"], content=message["content"]) for message in messages]
+
+    def _admin(self, purpose: str) -> FakeZepAdmin:
+        fakezep = self._config.needed(self._config.fakezep, "[fakezep]", purpose)
+        return FakeZepAdmin(fakezep.admin_url, fakezep.admin_key)
