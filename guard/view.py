@@ -16,7 +16,7 @@ from guard.store.protocol import Applied, Store
 __all__ = ["VIEW_AGE_S_MAX", "RecordView"]
 
 VIEW_AGE_S_MAX = 1.0
-"""A view older than this is refreshed before it is used, seconds: an operator's command is seen within it."""
+"""A view as old as this is refreshed before it is used, seconds: an operator's command is seen within it."""
 
 
 class RecordView:
@@ -54,7 +54,7 @@ class RecordView:
         """The record at most ``VIEW_AGE_S_MAX`` old, with ``now`` moved on to the present."""
         if self._pid != os.getpid():
             self._forget()
-        if self._age() > VIEW_AGE_S_MAX:
+        if self._age() >= VIEW_AGE_S_MAX:
             self._refresh(wait=self._age() == float("inf"))
         seen, seen_at = self._known
         return Applied(record=seen.record, now=seen.now + max(self._monotonic() - seen_at, 0.0))
@@ -66,7 +66,7 @@ class RecordView:
         if not self._refreshing.acquire(blocking=wait):
             return  # another thread is at it; what is known serves meanwhile
         try:
-            if self._age() <= VIEW_AGE_S_MAX:
+            if self._age() < VIEW_AGE_S_MAX:
                 return
             asked_at = self._monotonic()
             self._keep(self._store().snapshot(), asked_at)

@@ -256,7 +256,8 @@ def database(django_ready: None, tmp_path: Path) -> Iterator[dict[str, Any]]:
     if url:
         import dj_database_url
 
-        mine = {**dj_database_url.parse(url), "OPTIONS": {"options": f"-c search_path={schema}"}}
+        mine = {**dj_database_url.parse(url)}
+        mine["OPTIONS"] = {**mine.get("OPTIONS", {}), "options": f"-c search_path={schema}"}
     else:
         options = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL"}
         mine = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "app.sqlite3"), "OPTIONS": options}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -141,6 +142,31 @@ def test_a_drip_is_cut_at_the_total_deadline(connect: Callable[..., SdkZep], fak
     failure = failure_of(lambda: slow.read_context(THREAD))
     assert failure.outcome is Outcome.TIMEOUT
     assert 0.3 < time.monotonic() - started < 3
+
+
+def test_what_one_wait_used_up_is_gone_for_the_next(connect: Callable[..., SdkZep]) -> None:
+    """Half the answer comes late and the rest never: the deadline is the call's, not each wait's."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer_by_half() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                done.wait(0.7)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+                done.wait(10)
+
+        done = threading.Event()
+        thread = threading.Thread(target=answer_by_half)
+        thread.start()
+        zep = connect(f"http://127.0.0.1:{server.getsockname()[1]}", timeout_s=1.0)
+        started = time.monotonic()
+        failure = failure_of(lambda: zep.read_context(THREAD))
+        took_s = time.monotonic() - started
+        done.set()
+        thread.join()
+    assert failure.outcome is Outcome.TIMEOUT
+    assert took_s < 1.5
 
 
 def test_after_a_cut_the_next_call_works(connect: Callable[..., SdkZep], fakezep: Any, zep: SdkZep) -> None:

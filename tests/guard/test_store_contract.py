@@ -169,6 +169,14 @@ def test_other_outcomes_pause_no_thread(store: Store, outcome: str) -> None:
     assert store.thread_entry("t").pause_until == 0.0
 
 
+def test_a_shorter_pause_never_cuts_a_longer_one(store: Store, clock: Any) -> None:
+    """A read that was under way beside the 429 fails; the thread still waits as long as Zep asked for."""
+    store.apply(report("rate_limited", store.snapshot(), thread_id="t", retry_after_s=60.0))
+    store.apply(report("timeout", store.snapshot(), thread_id="t"))
+    store.apply(report("rate_limited", store.snapshot(), thread_id="t", retry_after_s=1.0))
+    assert store.thread_entry("t") == ThreadEntry(pause_until=clock.now + 60, why=Pause.RETRY_AFTER)
+
+
 @pytest.mark.parametrize("thread_id", ["a:b", "a b", "ü", "user@example.com", "mode", "*"])
 def test_any_thread_id_has_an_entry_of_its_own(store: Store, thread_id: str, clock: Any) -> None:
     before = store.snapshot().record
