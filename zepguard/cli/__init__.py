@@ -36,6 +36,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "checklist": CommandEntry(
         where="zepguard.cli.checklist:checklist", says="Print the go-live checklist with the last results."
     ),
+    "drift": CommandEntry(where="zepguard.cli.drift:drift", says="Compare what both worlds told of each scenario."),
     "steps": CommandEntry(where="zepguard.cli.steps:steps", says="List the phrases that a feature file may use."),
     "modes": CommandEntry(where="zepguard.cli.modes:modes", says="Print the transition table and its diagram."),
     "settings": CommandEntry(where="zepguard.cli.settings:settings", says="Print the guard's settings."),

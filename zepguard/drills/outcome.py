@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+from zepguard.drills.history import History
 
 __all__ = ["DrillOutcome", "ScenarioOutcome", "StepOutcome", "by_drill", "verdict"]
 
@@ -33,6 +35,7 @@ class ScenarioOutcome:
     seen: tuple[str, ...]
     steps: tuple[StepOutcome, ...]
     took_s: float
+    history: History | None = None
 
     @property
     def drill(self) -> str:
@@ -42,7 +45,8 @@ class ScenarioOutcome:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {**asdict(self), "drill": self.drill}
+        history = None if self.history is None else self.history.as_json()
+        return {**asdict(replace(self, history=None)), "history": history, "drill": self.drill}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,7 @@ import pytest
 from pytest_bdd.parser import Feature, Scenario, Step
 
 from zepguard.drills.checklist import checklist
+from zepguard.drills.history import Historian, History
 from zepguard.drills.outcome import ScenarioOutcome, StepOutcome
 from zepguard.drills.select import matches
 from zepguard.worlds.world import World, WorldError
@@ -27,9 +28,17 @@ class DrillPlugin:
         world: where they run.
         selectors: drills, stages or checklist ids; all if empty.
         tell: called with each scenario's outcome as soon as it has one.
+        keep_history: note mode and counts after each step, to compare worlds by.
     """
 
-    def __init__(self, world: World, selectors: tuple[str, ...], tell: Callable[[ScenarioOutcome], None]) -> None:
+    def __init__(
+        self,
+        world: World,
+        selectors: tuple[str, ...],
+        tell: Callable[[ScenarioOutcome], None],
+        *,
+        keep_history: bool = True,
+    ) -> None:
         self._world = world
         self._selectors = selectors
         self._tell = tell
@@ -38,12 +47,15 @@ class DrillPlugin:
         self._scenario: tuple[str, str, tuple[str, ...]] | None = None
         self._began = 0.0
         self._problem: tuple[str, str] | None = None
+        self._keep_history = keep_history
+        self._historian: Historian | None = None
         self.outcomes: list[ScenarioOutcome] = []
 
     @pytest.fixture
     def world(self) -> World:
         """The world of this run."""
         self._world.begin(self._scenario[1] if self._scenario else "")
+        self._historian = Historian(self._world) if self._keep_history else None
         return self._world
 
     @pytest.hookimpl(tryfirst=True)
@@ -67,10 +79,16 @@ class DrillPlugin:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Frame one scenario: begin, run, leave the world as found, tell."""
         self._steps, self._problem, self._began = [], None, time.monotonic()
-        self._scenario = None
+        self._scenario = self._historian = None
         yield
+        history = self._history()
         self._leave_as_found()
-        self._conclude(item)
+        self._conclude(item, history)
+
+    def _history(self) -> History | None:
+        if self._historian is None or self._problem is not None:
+            return None
+        return self._historian.close()
 
     def _leave_as_found(self) -> None:
         try:
@@ -78,7 +96,7 @@ class DrillPlugin:
         except WorldError as error:
             self._problem = self._problem or ("void", f"the world was not left as found: {error}")
 
-    def _conclude(self, item: pytest.Item) -> None:
+    def _conclude(self, item: pytest.Item, history: History | None) -> None:
         feature, name, _ = self._scenario or ("", item.name, ())
         status, problem = self._problem or ("passed", "")
         outcome = ScenarioOutcome(
@@ -90,6 +108,7 @@ class DrillPlugin:
             seen=tuple(getattr(self._world, "evidence", ())),
             steps=tuple(self._steps),
             took_s=time.monotonic() - self._began,
+            history=history,
         )
         self.outcomes.append(outcome)
         self._tell(outcome)
@@ -114,6 +133,8 @@ class DrillPlugin:
     def pytest_bdd_after_step(self, step: Step) -> None:
         """Note a step that held."""
         self._note(step, "passed")
+        if self._historian is not None:
+            self._historian.after_step(f"{step.keyword} {step.name}")
 
     def pytest_bdd_step_error(self, step: Step) -> None:
         """Note the step that did not."""
