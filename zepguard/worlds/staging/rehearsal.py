@@ -51,7 +51,7 @@ def _rehearsed(scenario: CataloguedScenario, world: _RehearsalWorld) -> Iterator
         yield f"  VOID: {error}"
         return
     for step in scenario.steps:
-        world.touched.clear()
+        world.begin_step()
         _run(step, world, drill)
         yield f"  {step.keyword.capitalize()} {step.text}"
         yield from (f"    {line}" for line in world.touched)
@@ -111,16 +111,26 @@ class _RehearsalWorld:
         self._touches = touches
         self._time_scale = time_scale
         self._faults: list[str] = []
+        self._only_if = ""
         self.touched: list[str] = []
+
+    def begin_step(self) -> None:
+        """Forget what the step before would have touched."""
+        self.touched.clear()
+        self._only_if = ""
 
     def _note(self, lines: Iterator[str]) -> None:
         try:
             for line in lines:
-                if line not in self.touched:
-                    self.touched.append(line)
+                self._tell(line)
         except WorldError as error:
-            self.touched.append(f"VOID: {error}")
+            self._tell(f"VOID: {error}")
             raise
+
+    def _tell(self, line: str) -> None:
+        line = self._only_if + line
+        if line not in self.touched:
+            self.touched.append(line)
 
     def begin(self, scenario: str) -> None:
         """Nothing: ``rehearse`` tells it once for all scenarios."""
@@ -157,6 +167,7 @@ class _RehearsalWorld:
     def status(self) -> Mapping[str, Any]:
         """Would ask; a base mode that no step wants, so that its way there is shown."""
         self._note(self._touches.zep_mode("--status", "--json"))
+        self._only_if = "if that says otherwise: "
         return {"base": "", "forced": None, "effective": "", "failures": 0, "workers": []}
 
     def metrics(self) -> Metrics:
@@ -196,7 +207,7 @@ class _RehearsalWorld:
 
     def wait(self, seconds: float) -> None:
         """Would wait."""
-        self.touched.append(f"waits {self.held_s(seconds):g} s")
+        self._tell(f"waits {self.held_s(seconds):g} s")
 
     def held_s(self, seconds: float) -> float:
         """As in a drill."""
