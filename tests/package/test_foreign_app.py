@@ -23,11 +23,12 @@ def project(tmp_path: Path) -> Path:
 def run_pytest(project: Path, *arguments: str) -> tuple[int, ET.Element]:
     """Pytest's exit code and its report."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ZEP"))}
+    path = os.pathsep.join([str(project / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
     argv = [sys.executable, "-m", "pytest", "-q", "--junitxml=junit.xml", *arguments]
     done = subprocess.run(
         argv,
         cwd=project,
-        env={**environment, "PYTHONPATH": str(project / "src")},
+        env={**environment, "PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=False,
