@@ -29,7 +29,7 @@ class ContextResult:
     Attributes:
         text: the context block, or ``""``.
         status: where it came from, or why there is none.
-        mode: effective mode when the read was decided.
+        mode: effective mode after the read.
         detail: more of the why: an outcome (``timeout``), a reason (``auth``), ``breaker_open``, ``negative``...
         latency_s: seconds that the call to Zep took; None if none was sent.
     """

@@ -50,9 +50,8 @@ _EXITS = {"passed": ExitCode.GO, "failed": ExitCode.NO_GO, "void": ExitCode.INCO
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path("reports/drills"),
-    show_default=True,
-    help="Folder of the HTML page, results.json and JUnit XML.",
+    default=None,
+    help="Folder of the HTML page, results.json and JUnit XML; by default reports/drills, with -WORLD for the others.",
 )
 def drill(
     selectors: tuple[str, ...],
@@ -62,7 +61,7 @@ def drill(
     time_scale: float,
     stack: StackInfo | None,
     json_file: Path | None,
-    report: Path,
+    report: Path | None,
 ) -> int:
     """Run drills: all of them, or those that SELECTOR names (4, drill4, ops, drill4-gauge)."""
     from zepguard.drills.outcome import by_drill
@@ -76,6 +75,7 @@ def drill(
         for line in rehearse(staging, selectors):
             click.echo(line)
         return int(ExitCode.GO)
+    report = report or Path("reports") / ("drills" if name == "stack" else f"drills-{name}")
     report.mkdir(parents=True, exist_ok=True)
     with stoppable(), _world(name, stack, time_scale, staging) as (world, scale):
         run = _run(world, selectors, report / "junit.xml")
