@@ -344,8 +344,10 @@ def test_variables_are_put_back_and_the_worker_restarted_also_when_the_restart_f
     with pytest.raises(WorldError, match=r"restart_worker of staging\.toml ended with 1"):
         world.end()
     assert (tmp_path / "ZEP_API_KEY").read_text() == "the former key"
+    with pytest.raises(WorldError, match=r"restart_worker of staging\.toml ended with 1"):
+        world.begin("the next, which must not start on this")
     world.close()
-    assert (tmp_path / "restarts").read_text().count("restarted") == 3
+    assert (tmp_path / "restarts").read_text().count("restarted") == 4
 
 
 def test_a_restart_that_replaced_nobody_is_no_restart(tmp_path: Path) -> None:

@@ -68,11 +68,8 @@ class StagingWorld:
 
     def close(self) -> None:
         """Undo what an ``end`` that was cut short has left, and give connections back."""
-        for undo in (self._faults.off, self._variables_back, self._mode_back):
-            try:
-                undo()
-            except WorldError as error:
-                self._progress(f"NOT UNDONE: {error}")
+        for problem in self._undo():
+            self._progress(f"NOT UNDONE: {problem}")
         self._http.close()
 
     # --- a scenario's frame ---
@@ -81,8 +78,12 @@ class StagingWorld:
         """Note how the environment is; its threads and people are this scenario's own.
 
         Raises:
-            WorldError: somebody else's fault or forced mode is on. What is not ours is neither drilled over nor undone.
+            WorldError: somebody else's fault or forced mode is on (what is not ours is neither drilled over nor
+                undone), or something of the scenario before still cannot be undone.
         """
+        problems = self._undo()
+        if problems:  # and the notes stay: the former key stands in them
+            raise WorldError("; ".join(problems))
         self._reset_notes()
         self._faults.require_clean()
         if self._config.zep_mode is not None:
@@ -103,14 +104,23 @@ class StagingWorld:
 
     def end(self) -> None:
         """Faults off, variables and mode as found, all accepted messages delivered."""
+        problems = self._undo()
+        try:
+            self._all_delivered()
+        except WorldError as error:
+            problems.append(str(error))
+        if problems:
+            raise WorldError("; ".join(problems))
+
+    def _undo(self) -> list[str]:
+        """Undo what there is to undo, and tell what could not be; that is tried again at the next call."""
         problems: list[str] = []
-        for undo in (self._faults.off, self._variables_back, self._mode_back, self._all_delivered):
+        for undo in (self._faults.off, self._variables_back, self._mode_back):
             try:
                 undo()
             except WorldError as error:
-                problems.append(str(error))
-        if problems:
-            raise WorldError(self._mask("; ".join(problems)))
+                problems.append(self._mask(str(error)))
+        return problems
 
     def _variables_back(self) -> None:
         if self._variables.put_back():
