@@ -1,0 +1,222 @@
+"""E-mail addresses: as mail programs write them, and as people do who hide them.
+
+Grammar of the plain form: local part of RFC 5322's ``atext`` and RFC 6531's non-ASCII letters, 64 characters; domain of
+labels of letters, digits and hyphens in any script (RFC 5890), 63 each, whose last begins with a letter. ``/ = ? &`` and
+``:`` are left out of the local part: they are ``atext``, but in chats they are URLs. The hidden forms have "at" and "dot"
+in words (English, Turkish) or brackets, or blanks around ``@``.
+
+All is found from the sign outwards, with bounded reach: time is linear.
+"""
+
+from __future__ import annotations
+
+import re
+
+from guard.pii._words import AMBIGUOUS_TLDS, DETERMINERS, EMAIL_WORD, NOT_A_HOST, NOT_A_NAME, PROVIDERS, TLDS
+
+__all__ = ["find_addresses"]
+
+_LEFT_REACH = 160
+_CONTEXT_REACH = 48
+
+# Not part of a word in any script: blanks, controls, general and East Asian punctuation, symbols, emoji, surrogates.
+_NO_WORD = (
+    r"\s\x00-\x20\x7f-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\u2010-\u205e\u20a0-\u20cf\u2100-\u2bff\u3000-\u303f\ud800-\udfff"
+    r"\U0001f000-\U0001faff"
+)
+_LOCAL = rf"[^{_NO_WORD}\"(),/:;<=>?@\[\\\]&]"
+_LABEL = rf"[^{_NO_WORD}!-,./:-@\[-`{{-~]{{1,63}}+"
+
+_SIGN = re.compile(
+    r"@|%40"
+    r"|[\[({<]\s{0,2}(?:[Aa][Tt]|[ÄäEe][Tt]|[Aa]\u0308[Tt]|@)\s{0,2}[\])}>]"
+    r"|[\[({]\s?[Aa]\s?[\])}]"
+    r"|\s(?:[Aa][Tt]|[ÄäEe][Tt]|[Aa]\u0308[Tt]|[Aa]t\ssign|at\sişareti|et\sişareti|kuyruklu\sa)(?=\s)"
+    r"|[*_|-](?:[Aa][Tt]|[Ää][Tt])[*_|-]"
+)
+_LEFT_DOT = (
+    r"(?:\s{0,2}[\])}>]\s?(?i:tod|atkon|\.)\s?[\[({<]\s{0,2}"
+    r"|\s{1,2}(?i:tod|atkon|erocsrednu|hsad|nehpyh|sulp|erit\stla|igziç\stla|erit)\s{1,2})"
+)
+_LEFT = re.compile(rf"\s{{0,3}}({_LOCAL}{{1,64}}+(?:{_LEFT_DOT}{_LOCAL}{{1,64}}+){{0,4}})")
+_LEFT_SPELLED = re.compile(_LEFT_DOT)
+_QUOTED = re.compile(r'"[^"\\\n]{1,64}"')
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,8}}")
+_WORD_DOT = re.compile(
+    r"(?:\s{0,2}[\[({<]\s?(?i:dot|nokta|\.)\s?[\])}>]\s{0,2}|\s{1,2}(?i:dot|nokta)\s{1,2}|[*_|-](?i:dot)[*_|-])"
+    rf"({_LABEL}(?:\.{_LABEL}){{0,3}})"
+)
+_BLANK_DOT = re.compile(rf"(?:\s\.\s?|\.\s)({_LABEL}(?:\.{_LABEL}){{0,3}})")
+_BLANKS = re.compile(r"\s{0,3}")
+_TRIM = ".'*`|~^!#$%{}-"
+_PICTURE = re.compile(r"\d(?:\.\d)?x\.(?:png|jpe?g|gif|webp|svg|avif)\Z", re.I)
+_USERINFO = re.compile(r"[^\s/@]{0,128}://")
+_LAST_WORD = re.compile(r"(\w+)\W{0,2}\Z")
+
+
+def find_addresses(text: str) -> list[tuple[int, int]]:
+    """Return where addresses stand in folded ``text``, in order."""
+    found: list[tuple[int, int]] = []
+    floor = 0
+    for sign in _SIGN.finditer(text):
+        if sign.start() < floor:
+            continue
+        span = _address(text, floor, sign.start(), sign.end())
+        if span is not None:
+            found.append(span)
+            floor = span[1]
+    return found
+
+
+def _address(text: str, floor: int, sign: int, after: int) -> tuple[int, int] | None:
+    written = text[sign:after]
+    glued = written in {"@", "%40"} and not text[sign - 1 : sign].isspace() and not text[after : after + 1].isspace()
+    if glued:
+        return _glued(text, floor, sign, after)
+    start = _local_start(text, floor, sign)
+    if start is None:
+        return None
+    blanks = _BLANKS.match(text, after)
+    host = blanks.end() if blanks else after
+    end, spelled = _domain_end(text, host)
+    if not end:
+        return None
+    hidden = _Hidden(text, floor, start, sign, after, host, end, spelled)
+    if written[0] in "[({<":
+        return (start, end) if hidden.ends_well() and hidden.has_letters() else None
+    return (start, end) if hidden.is_meant() else None
+
+
+def _glued(text: str, floor: int, sign: int, after: int) -> tuple[int, int] | None:
+    """The plain form; its domain may go on in words."""
+    start = _quoted_start(text, floor, sign)
+    if start is None:
+        reach = text[max(floor, sign - 64) : sign][::-1]
+        local = re.match(f"{_LOCAL}+", reach)
+        start = sign - len(local[0]) if local else sign
+        while start < sign and text[start] in _TRIM:
+            start += 1
+    if start == sign:
+        return None
+    end, _ = _domain_end(text, after)
+    if not end or _PICTURE.match(text[after:end]) or _is_password(text, start):
+        return None
+    return start, end
+
+
+def _quoted_start(text: str, floor: int, sign: int) -> int | None:
+    if text[sign - 1 : sign] != '"':
+        return None
+    quoted = _QUOTED.match(text[max(floor, sign - 66) : sign][::-1])
+    return sign - quoted.end() if quoted else None
+
+
+def _is_password(text: str, start: int) -> bool:
+    """Whether ``scheme://user:`` stands right before, so that this is a password and its server."""
+    if text[start - 1 : start] != ":":
+        return False
+    return _USERINFO.search(text[max(0, start - 160) : start].rpartition(" ")[2]) is not None
+
+
+def _local_start(text: str, floor: int, sign: int) -> int | None:
+    """Where the local part of a hidden form begins."""
+    left = _LEFT.match(text[max(floor, sign - _LEFT_REACH) : sign][::-1])
+    if left is None:
+        return None
+    start, end = sign - left.end(1), sign - left.start(1)
+    while start < end and text[start] in _TRIM:
+        start += 1
+    return start if start < end else None
+
+
+def _domain_end(text: str, host: int) -> tuple[int, bool]:
+    """Where the domain from ``host`` on ends, 0 if there is none; and whether a dot of it is in words or blanks."""
+    plain = _DOMAIN.match(text, host)
+    if plain is None or text[host] == "-":
+        return 0, False
+    end = _with_top_level(text, host, plain.end())
+    at = plain.end()
+    spelled = False
+    for _ in range(4):
+        more = _WORD_DOT.match(text, at)
+        if more is None:
+            break
+        at = more.end()
+        if _top_level(more[1]) in TLDS:
+            end, spelled = at, True
+    if not end:
+        more = _BLANK_DOT.match(text, plain.end())
+        if more is not None and _top_level(more[1]) in TLDS and more[1].islower():
+            end, spelled = more.end(), True
+    return end, spelled
+
+
+def _with_top_level(text: str, host: int, end: int) -> int:
+    """Cut labels that are no top level from the end; 0 if fewer than two are left."""
+    while True:
+        dot = text.rfind(".", host, end)
+        if dot < 0:
+            return 0
+        top = text[dot + 1 : end].rstrip("-")
+        if len(top) >= 2 and not top[0].isdigit():
+            return dot + 1 + len(top)
+        end = dot
+
+
+def _top_level(domain: str) -> str:
+    return domain.rpartition(".")[2].rstrip("-").lower()
+
+
+class _Hidden:
+    """An address in words or with blanks, to be told from a sentence."""
+
+    def __init__(
+        self, text: str, floor: int, start: int, sign: int, after: int, host: int, end: int, spelled: bool
+    ) -> None:
+        self.text = text
+        self.floor = floor
+        self.start = start
+        self.end = end
+        self.spelled = spelled
+        self.written = text[sign:after].strip().lower()
+        self.mention = self.written == "@" and not text[after : after + 1].isspace()
+        self.tight = self.written == "@" and not text[sign - 1 : sign].isspace()
+        self.local = text[start:sign].strip()
+        domain = re.sub(r"\W*(?i:\b(?:dot|nokta)\b|\.)\W*", ".", text[host:end])
+        self.labels = domain.lower().split(".")
+
+    def has_letters(self) -> bool:
+        return any(c.isalpha() for c in self.local)
+
+    def ends_well(self) -> bool:
+        return self.labels[-1] in TLDS or self.labels[-1].startswith("xn--") or not self.labels[-1].isascii()
+
+    def is_meant(self) -> bool:
+        """Whether local part, host and what stands before make an address of it."""
+        if not self.ends_well() or not self.has_letters() or self.labels[0] in NOT_A_HOST:
+            return False
+        name = self.local.lower()
+        to_mailbox = any(label in PROVIDERS for label in self.labels[:-1])
+        if name in NOT_A_NAME:
+            return False
+        if self.mention or self.written == "et" or self.written[0] in "*_|-":
+            return to_mailbox or (self.written == "et" and self.spelled and self._announced())
+        login = self._looks_like_login()
+        if self.labels[-1] in AMBIGUOUS_TLDS and not (to_mailbox or login or len(self.labels) > 2 or self._announced()):
+            return False
+        if to_mailbox or login or self.tight:
+            return True
+        return (self.spelled and not self._after_determiner()) or self._announced()
+
+    def _looks_like_login(self) -> bool:
+        return bool(_LEFT_SPELLED.search(self.local[::-1])) or any(c in "._+" or c.isdigit() for c in self.local)
+
+    def _before(self) -> str:
+        return self.text[max(self.floor, self.start - _CONTEXT_REACH) : self.start].rpartition("]")[2]
+
+    def _announced(self) -> bool:
+        return EMAIL_WORD.search(self._before()) is not None
+
+    def _after_determiner(self) -> bool:
+        word = _LAST_WORD.search(self._before())
+        return word is not None and word[1].lower() in DETERMINERS

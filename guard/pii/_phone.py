@@ -1,0 +1,202 @@
+# ruff: noqa: RUF001 (Turkish has an i without a dot)
+"""Phone numbers: runs of digits that a numbering plan knows, grouped or announced as people do it.
+
+Rules: ITU-T E.123 (``+``, blanks, brackets around the area code) and E.164 (at most 15 digits); ``_notation`` for digits
+and groups; here what stands around a run. Valid digits alone are not enough, since one order number of three is a valid
+number somewhere.
+
+A run is tried whole, then by its groups, eight at most from each: time is linear.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from guard.errors import CallerError
+from guard.pii._notation import Sureness, international, national
+from guard.pii._plan import Plan, plan_of
+from guard.pii._words import NUMBER_WORD
+
+__all__ = ["DEFAULT_REGIONS", "UnknownRegion", "check_regions", "find_phones"]
+
+DEFAULT_REGIONS = ("TR", "CY", "GB", "US")
+"""Whose numbers are known without ``+``; Northern Cyprus dials as Türkiye does (+90 392)."""
+
+_DIGITS_MIN = 8
+_DIGITS_MAX = 17
+"""15 of E.164, and the 00 before them."""
+_GROUPS_MAX = 8
+_LEFT_REACH = 48
+_RIGHT_REACH = 32
+
+_RUN = re.compile(r"\d(?:[ \t.()/-]{0,3}\d){7,}+")
+_GROUP = re.compile(r"\d+")
+_OPENING = re.compile(r"(?:\(\s?)?\+\s?\(?\s?|\(\s?")
+_BAD_LEFT = re.compile(r"(?:[^\W_]|[_#@=\\$€£₺%&-]|.[/]|\d[.:,]|[$€£₺]\s)\Z", re.S)
+_NAMED_LEFT = re.compile(r"(?:tel|telefon|phone|gsm|cep|mobile|whatsapp|wa\.me|send)[/=:.-]{1,3}\Z", re.I)
+_BAD_RIGHT = re.compile(
+    r"(?!(?:x|ext|dahili)\.?\s?\d{1,5}\b)[^\W_]|_|[/\\-][^\W\d_]|:\d|[,.]\d{1,4}(?!\d)|\s?[%$€£₺]"
+    r"|\.(?:png|jpe?g|gif|pdf|html?|csv|txt|zip|docx?|xlsx?|mp4|json|log|com|net|org)\b",
+    re.I,
+)
+_UNIT_RIGHT = re.compile(
+    r"\s?(?:TL|TRY|lira|kuruş|EUR|euro|USD|dollars?|dolar|GBP|pounds?|sterlin|km|m|kg|g|people|kişi\w*|adet|tane|points|"
+    r"puan|views|times|kez|bytes|MB|GB|ms|rows|satır|users|kullanıcı|items|units|steps|adım|m²|m2)(?![^\W_])",
+    re.I,
+)
+_CUT_RIGHT = re.compile(r"[\d\[]")
+_IP = re.compile(r"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}")
+_FRACTION = re.compile(r"\d{1,3}\.\d{4,}(?!\.)")
+
+_Span = tuple[int, int]
+
+
+class UnknownRegion(CallerError):
+    """A region that has no numbering plan."""
+
+
+@lru_cache(maxsize=64)
+def check_regions(regions: tuple[str, ...]) -> None:
+    """Refuse what cannot be a region, by its form: no plan is loaded for it.
+
+    Raises:
+        UnknownRegion: naming it.
+    """
+    for region in regions:
+        if re.fullmatch("[A-Z]{2}", region) is None:
+            raise UnknownRegion(f"region {region!r} has no numbering plan: use ISO 3166 codes such as 'TR'")
+
+
+def find_phones(text: str, walls: Sequence[_Span], regions: tuple[str, ...]) -> list[_Span]:
+    """Return where numbers stand in folded ``text``, in order; none reaches into one of ``walls``."""
+    found: list[_Span] = []
+    floor = 0
+    for start, end in (*walls, (len(text), len(text))):
+        for run in _RUN.finditer(text, floor, start):
+            after = max(found[-1][1], floor) if found else floor
+            found += _in_run(_Stretch(text, after, start, _plans(regions)), run)
+        floor = end
+    return found
+
+
+@lru_cache(maxsize=64)
+def _plans(regions: tuple[str, ...]) -> tuple[Plan, ...]:
+    return tuple(plan for region in regions if (plan := plan_of(region)) is not None)
+
+
+def _in_run(stretch: _Stretch, run: re.Match[str]) -> Iterator[_Span]:
+    groups = [group.span() for group in _GROUP.finditer(stretch.text, run.start(), run.end())]
+    whole = stretch.number(groups, alone=True)
+    if whole:
+        yield whole
+    elif len(groups) > 1 and not _is_card_like(groups):
+        yield from _by_groups(stretch, groups)
+
+
+def _is_card_like(groups: list[_Span]) -> bool:
+    """Cards and IBANs: fours, all but the ends."""
+    return len(groups) >= 4 and all(end - start == 4 for start, end in groups[1:-1])
+
+
+def _by_groups(stretch: _Stretch, groups: list[_Span]) -> Iterator[_Span]:
+    """Numbers beside other digits. What is left over between them is tried as if it stood alone."""
+    left_over = at = 0
+    while at < len(groups):
+        span, used = _longest_from(stretch, groups, at, behind_number=at > 0 and at == left_over)
+        if span is None:
+            at += 1
+            continue
+        before = stretch.number(groups[left_over:at], alone=True)
+        if before:
+            yield before
+        yield span
+        stretch.floor = span[1]
+        at = left_over = at + used
+    rest = stretch.number(groups[left_over:], alone=True) if left_over else None
+    if rest:
+        yield rest
+
+
+def _longest_from(stretch: _Stretch, groups: list[_Span], at: int, *, behind_number: bool) -> tuple[_Span | None, int]:
+    text = stretch.text
+    if at and not behind_number and not text[groups[at - 1][1] : groups[at][0]].rstrip("(")[-1:].isspace():
+        return None, 0
+    for used in range(min(_GROUPS_MAX, len(groups) - at), 0, -1):
+        last = at + used
+        if last < len(groups) and not set(text[groups[last - 1][1] : groups[last][0]]) & set(" \t/"):
+            continue
+        span = stretch.number(groups[at:last], alone=False)
+        if span:
+            return span, used
+    return None, 0
+
+
+class _Stretch:
+    """A text between two walls, read for numbers; ``floor`` moves behind each one found."""
+
+    def __init__(self, text: str, floor: int, ceiling: int, plans: tuple[Plan, ...]) -> None:
+        self.text = text
+        self.floor = floor
+        self.ceiling = ceiling
+        self.plans = plans
+
+    def number(self, groups: list[_Span], *, alone: bool) -> _Span | None:
+        """Return where the number of these groups stands, None if it is none.
+
+        Args:
+            groups: digits that belong together.
+            alone: False among other digits, where a word beside them proves nothing.
+        """
+        sizes = tuple([end - start for start, end in groups[: _DIGITS_MAX + 1]])
+        if not _DIGITS_MIN <= sum(sizes) <= _DIGITS_MAX:
+            return None
+        first, end = groups[0][0], groups[-1][1]
+        start = self._opening(first)
+        if not self._stands_free(start, end):
+            return None
+        digits = "".join([self.text[start:end] for start, end in groups])
+        if "+" in self.text[start:first]:
+            return (start, end) if international(digits, self.plans) else None
+        if "." in self.text[first:end] and (_IP.match(self.text, first, end) or _FRACTION.match(self.text, first, end)):
+            return None
+        sureness = national(digits, sizes, self.plans)
+        return (start, end) if self._is_enough(sureness, start, end, alone) else None
+
+    def _is_enough(self, sureness: Sureness, start: int, end: int, alone: bool) -> bool:
+        if sureness in (Sureness.NONE, Sureness.SURE):
+            return sureness is Sureness.SURE
+        if _UNIT_RIGHT.match(self.text, end, self.ceiling):
+            return False
+        said = self._said_beside(start, end)
+        if sureness is Sureness.LIKELY:
+            return said != "other"
+        return alone and said == "phone"
+
+    def _opening(self, first: int) -> int:
+        """Where ``+`` or ``(`` before the first digit begins."""
+        if self.text[first - 1 : first] not in {"+", "(", " "}:
+            return first
+        for back in (5, 4, 3, 2, 1):
+            if first - back >= self.floor and _OPENING.fullmatch(self.text, first - back, first):
+                return first - back
+        return first
+
+    def _stands_free(self, start: int, end: int) -> bool:
+        left = self.text[max(self.floor, start - 16) : start]
+        if _BAD_LEFT.search(left[-2:]) and not _NAMED_LEFT.search(left):
+            return False
+        return _BAD_RIGHT.match(self.text, end, self.ceiling) is None
+
+    def _said_beside(self, start: int, end: int) -> str:
+        """What words say the number is: ``phone``, ``other`` or nothing. The nearest before it, else one after it."""
+        said = ""
+        for word in NUMBER_WORD.finditer(self.text, max(self.floor, start - _LEFT_REACH), start):
+            said = word.lastgroup or ""
+        if said:
+            return said
+        reach = min(self.ceiling, end + _RIGHT_REACH)
+        cut = _CUT_RIGHT.search(self.text, end, reach)
+        word_after = NUMBER_WORD.search(self.text, end, cut.start() if cut else reach)
+        return (word_after.lastgroup or "") if word_after else ""
