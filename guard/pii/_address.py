@@ -1,8 +1,8 @@
 """E-mail addresses: as mail programs write them, and as people do who hide them.
 
 Grammar of the plain form: local part of RFC 5322's ``atext`` and RFC 6531's non-ASCII letters, 64 characters; domain of
-labels of letters, digits and hyphens in any script (RFC 5890), 63 each, whose last begins with a letter. ``/ = ? &`` and
-``:`` are left out of the local part: they are ``atext``, but in chats they are URLs. The hidden forms have "at" and "dot"
+labels of letters, digits and hyphens in any script (RFC 5890), 63 each, whose last begins with a letter.
+``/ = ? &`` are left out of the local part: they are ``atext``, but in chats they are URLs. The hidden forms have "at" and "dot"
 in words (English, Turkish) or brackets, or blanks around ``@``.
 
 All is found from the sign outwards, with bounded reach: time is linear.

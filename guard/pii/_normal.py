@@ -69,7 +69,8 @@ def _table() -> dict[int, str]:
 
 
 _FOLD = _table()
-_FOLDABLE = re.compile("[" + "".join(re.escape(chr(point)) for point in sorted(_FOLD)) + "]")
+_SUSPECT = re.compile("[\u00a0\u00ad\u034f\u058a-\U0010ffff]")
+"""Holds all that is folded, and is quick on Latin, Greek and Cyrillic letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Folded:
 
 def fold(text: str) -> Folded:
     """Fold ``text``."""
-    if text.isascii() or _FOLDABLE.search(text) is None:
+    if text.isascii() or _SUSPECT.search(text) is None:
         return Folded(text)
     folded = text.translate(_FOLD)
     if _UNSEEN not in folded:

@@ -40,8 +40,8 @@ _WITHOUT_TRUNK: dict[str, dict[Sizes, Sureness]] = {
     "US": {(3, 3, 4): Sureness.LIKELY},
 }
 _ANNOUNCED: frozenset[Sizes] = frozenset(
-    {(10,), (9,), (8,), (3, 3, 2, 2), (3, 3, 4), (3, 4, 3), (3, 7), (6, 4), (3, 5, 2), (2, 6), (2, 3, 3), (4, 4), (3, 5),
-     (2, 2, 2, 2), (4, 6), (4, 3, 3), (2, 4, 4), (5, 5), (5, 3, 2), (3, 3, 2)}
+    {(10,), (9,), (8,), (3, 3, 2, 2), (3, 3, 4), (3, 4, 3), (3, 7), (6, 4), (3, 5, 2), (2, 6), (2, 3, 3), (4, 4),
+     (3, 5), (2, 2, 2, 2), (4, 6), (4, 3, 3), (2, 4, 4), (5, 5), (5, 3, 2), (3, 3, 2)}
 )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def _with_trunk(digits: str, sizes: Sizes, plan: Plan, spaced: bool) -> Sureness
     if not plan.allows(number):
         return Sureness.NONE
     if len(sizes) == 1:
-        return Sureness.LIKELY if plan.assigns(number) else Sureness.NONE
+        return Sureness.LIKELY if plan.assigns(number) else Sureness.POSSIBLE
     if spaced or (sizes[0] in (1, 3, 4, 5) and max(sizes) > 2):
         return Sureness.SURE if plan.assigns(number) else Sureness.LIKELY
     return Sureness.LIKELY if plan.assigns(number) and all(size == 2 for size in sizes[:-1]) else Sureness.POSSIBLE
@@ -92,13 +92,13 @@ def _with_code(digits: str, sizes: Sizes, plan: Plan, spaced: bool) -> Sureness:
     if not dialled_out and (len(plan.code) == 1 or not digits.startswith(plan.code)):
         return Sureness.NONE
     number = digits[len(plan.code) + 2 * dialled_out :]
-    if not plan.assigns(number) and not (dialled_out and plan.trunk and plan.assigns(number.removeprefix(plan.trunk))):
-        return Sureness.NONE
+    if not plan.assigns(number):
+        return Sureness.POSSIBLE if plan.allows(number) else Sureness.NONE
     if dialled_out:
         return Sureness.SURE if len(sizes) > 1 else Sureness.LIKELY
-    if spaced or len(digits) >= 12 or (len(sizes) > 2 and sizes[0] == len(plan.code)):
-        return Sureness.LIKELY
-    return Sureness.POSSIBLE
+    if len(sizes) > 2 and sizes[0] == len(plan.code):
+        return Sureness.SURE if sizes[1:] in _WITHOUT_TRUNK.get(plan.region, {}) else Sureness.LIKELY
+    return Sureness.LIKELY if spaced or len(digits) >= 12 else Sureness.POSSIBLE
 
 
 def _bare(digits: str, sizes: Sizes, plan: Plan, spaced: bool) -> Sureness:

@@ -1,8 +1,8 @@
 # ruff: noqa: RUF001 (Turkish has an i without a dot)
 """Phone numbers: runs of digits that a numbering plan knows, grouped or announced as people do it.
 
-Rules: ITU-T E.123 (``+``, blanks, brackets around the area code) and E.164 (at most 15 digits); ``_notation`` for digits
-and groups; here what stands around a run. Valid digits alone are not enough, since one order number of three is a valid
+Rules: ITU-T E.123 (``+``, blanks, brackets around the area code), E.164 (at most 15 digits); ``_notation`` for digits and
+groups; here what stands around a run. Valid digits alone are not enough, since one order number of three is a valid
 number somewhere.
 
 A run is tried whole, then by its groups, eight at most from each: time is linear.
@@ -31,7 +31,7 @@ _GROUPS_MAX = 8
 _LEFT_REACH = 48
 _RIGHT_REACH = 32
 
-_RUN = re.compile(r"\d(?:[ \t.()/-]{0,3}\d){7,}+")
+_RUN = re.compile(r"\d(?:(?:[ \t()/-]|\.(?!\s)){0,3}\d){7,}+")
 _GROUP = re.compile(r"\d+")
 _OPENING = re.compile(r"(?:\(\s?)?\+\s?\(?\s?|\(\s?")
 _BAD_LEFT = re.compile(r"(?:[^\W_]|[_#@=\\$€£₺%&-]|.[/]|\d[.:,]|[$€£₺]\s)\Z", re.S)
@@ -46,8 +46,9 @@ _UNIT_RIGHT = re.compile(
     r"puan|views|times|kez|bytes|MB|GB|ms|rows|satır|users|kullanıcı|items|units|steps|adım|m²|m2)(?![^\W_])",
     re.I,
 )
+_NEXT_TO = re.compile(r"(?:['’]\w{1,6})?[ \t]")
 _CUT_RIGHT = re.compile(r"[\d\[]")
-_IP = re.compile(r"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}")
+_IP = re.compile(r"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?!\.?\d)")
 _FRACTION = re.compile(r"\d{1,3}\.\d{4,}(?!\.)")
 
 _Span = tuple[int, int]
@@ -127,7 +128,7 @@ def _longest_from(stretch: _Stretch, groups: list[_Span], at: int, *, behind_num
         last = at + used
         if last < len(groups) and not set(text[groups[last - 1][1] : groups[last][0]]) & set(" \t/"):
             continue
-        span = stretch.number(groups[at:last], alone=False)
+        span = stretch.number(groups[at:last], alone=not at)
         if span:
             return span, used
     return None, 0
@@ -190,7 +191,14 @@ class _Stretch:
         return _BAD_RIGHT.match(self.text, end, self.ceiling) is None
 
     def _said_beside(self, start: int, end: int) -> str:
-        """What words say the number is: ``phone``, ``other`` or nothing. The nearest before it, else one after it."""
+        """What words say the number is: ``phone``, ``other`` or nothing.
+
+        A word for phones right behind it counts most, as Turkish has it; then the nearest before, then one after.
+        """
+        next_to = _NEXT_TO.match(self.text, end, self.ceiling)
+        word = NUMBER_WORD.match(self.text, next_to.end(), self.ceiling) if next_to else None
+        if word and word["phone"]:
+            return "phone"
         said = ""
         for word in NUMBER_WORD.finditer(self.text, max(self.floor, start - _LEFT_REACH), start):
             said = word.lastgroup or ""

@@ -19,494 +19,78 @@ __all__ = [
     "TLDS",
 ]
 
-PROVIDERS = frozenset(
-    [
-        "gmail",
-        "googlemail",
-        "hotmail",
-        "outlook",
-        "yahoo",
-        "ymail",
-        "icloud",
-        "protonmail",
-        "proton",
-        "live",
-        "msn",
-        "aol",
-        "gmx",
-        "yandex",
-        "mynet",
-        "mail",
-        "zoho",
-        "fastmail",
-        "tutanota",
-        "windowslive",
-    ]
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+PROVIDERS = _words(
+    """
+    gmail googlemail hotmail outlook yahoo ymail icloud protonmail proton live msn aol gmx yandex mynet mail zoho
+    fastmail tutanota windowslive
+    """
 )
 """Hosts that give out mailboxes: an ``at`` before one means an address."""
 
-TLDS = frozenset(
-    [
-        "com",
-        "net",
-        "org",
-        "edu",
-        "gov",
-        "mil",
-        "int",
-        "info",
-        "biz",
-        "name",
-        "pro",
-        "mobi",
-        "aero",
-        "coop",
-        "museum",
-        "travel",
-        "tel",
-        "cat",
-        "jobs",
-        "asia",
-        "xyz",
-        "online",
-        "site",
-        "shop",
-        "store",
-        "app",
-        "dev",
-        "tech",
-        "cloud",
-        "blog",
-        "email",
-        "world",
-        "agency",
-        "digital",
-        "live",
-        "life",
-        "today",
-        "news",
-        "media",
-        "group",
-        "team",
-        "works",
-        "studio",
-        "design",
-        "academy",
-        "health",
-        "care",
-        "clinic",
-        "bank",
-        "insurance",
-        "law",
-        "legal",
-        "ltd",
-        "company",
-        "business",
-        "solutions",
-        "services",
-        "network",
-        "global",
-        "istanbul",
-        "ist",
-        "london",
-        "berlin",
-        "eu",
-        "ac",
-        "ad",
-        "ae",
-        "af",
-        "ag",
-        "ai",
-        "al",
-        "am",
-        "ao",
-        "aq",
-        "ar",
-        "at",
-        "au",
-        "aw",
-        "az",
-        "ba",
-        "bb",
-        "bd",
-        "be",
-        "bf",
-        "bg",
-        "bh",
-        "bi",
-        "bj",
-        "bm",
-        "bn",
-        "bo",
-        "br",
-        "bs",
-        "bt",
-        "bw",
-        "by",
-        "bz",
-        "ca",
-        "cc",
-        "cd",
-        "cf",
-        "cg",
-        "ch",
-        "ci",
-        "ck",
-        "cl",
-        "cm",
-        "cn",
-        "co",
-        "cr",
-        "cu",
-        "cv",
-        "cw",
-        "cy",
-        "cz",
-        "de",
-        "dj",
-        "dk",
-        "dm",
-        "do",
-        "dz",
-        "ec",
-        "ee",
-        "eg",
-        "er",
-        "es",
-        "et",
-        "fi",
-        "fj",
-        "fk",
-        "fm",
-        "fo",
-        "fr",
-        "ga",
-        "gd",
-        "ge",
-        "gf",
-        "gg",
-        "gh",
-        "gi",
-        "gl",
-        "gm",
-        "gn",
-        "gp",
-        "gq",
-        "gr",
-        "gt",
-        "gu",
-        "gw",
-        "gy",
-        "hk",
-        "hm",
-        "hn",
-        "hr",
-        "ht",
-        "hu",
-        "id",
-        "ie",
-        "il",
-        "im",
-        "in",
-        "io",
-        "iq",
-        "ir",
-        "is",
-        "it",
-        "je",
-        "jm",
-        "jo",
-        "jp",
-        "ke",
-        "kg",
-        "kh",
-        "ki",
-        "km",
-        "kn",
-        "kp",
-        "kr",
-        "kw",
-        "ky",
-        "kz",
-        "la",
-        "lb",
-        "lc",
-        "li",
-        "lk",
-        "lr",
-        "ls",
-        "lt",
-        "lu",
-        "lv",
-        "ly",
-        "ma",
-        "mc",
-        "md",
-        "me",
-        "mg",
-        "mh",
-        "mk",
-        "ml",
-        "mm",
-        "mn",
-        "mo",
-        "mp",
-        "mq",
-        "mr",
-        "ms",
-        "mt",
-        "mu",
-        "mv",
-        "mw",
-        "mx",
-        "my",
-        "mz",
-        "na",
-        "nc",
-        "ne",
-        "nf",
-        "ng",
-        "ni",
-        "nl",
-        "no",
-        "np",
-        "nr",
-        "nu",
-        "nz",
-        "om",
-        "pa",
-        "pe",
-        "pf",
-        "pg",
-        "ph",
-        "pk",
-        "pl",
-        "pm",
-        "pn",
-        "pr",
-        "ps",
-        "pt",
-        "pw",
-        "py",
-        "qa",
-        "re",
-        "ro",
-        "rs",
-        "ru",
-        "rw",
-        "sa",
-        "sb",
-        "sc",
-        "sd",
-        "se",
-        "sg",
-        "sh",
-        "si",
-        "sk",
-        "sl",
-        "sm",
-        "sn",
-        "so",
-        "sr",
-        "ss",
-        "st",
-        "su",
-        "sv",
-        "sx",
-        "sy",
-        "sz",
-        "tc",
-        "td",
-        "tf",
-        "tg",
-        "th",
-        "tj",
-        "tk",
-        "tl",
-        "tm",
-        "tn",
-        "to",
-        "tr",
-        "tt",
-        "tv",
-        "tw",
-        "tz",
-        "ua",
-        "ug",
-        "uk",
-        "us",
-        "uy",
-        "uz",
-        "va",
-        "vc",
-        "ve",
-        "vg",
-        "vi",
-        "vn",
-        "vu",
-        "wf",
-        "ws",
-        "ye",
-        "yt",
-        "za",
-        "zm",
-        "zw",
-    ]
+TLDS = _words(
+    """
+    com net org edu gov mil int info biz name pro mobi aero coop museum travel tel cat jobs asia xyz online site
+    shop store app dev tech cloud blog email world agency digital live life today news media group team works
+    studio design academy health care clinic bank insurance law legal ltd company business solutions services
+    network global istanbul ist london berlin eu ac ad ae af ag ai al am ao aq ar at au aw az ba bb bd be bf bg bh
+    bi bj bm bn bo br bs bt bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cy cz de dj dk dm do dz ec ee
+    eg er es et fi fj fk fm fo fr ga gd ge gf gg gh gi gl gm gn gp gq gr gt gu gw gy hk hm hn hr ht hu id ie il im
+    in io iq ir is it je jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg
+    mh mk ml mm mn mo mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl
+    pm pn pr ps pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sk sl sm sn so sr ss st su sv sx sy sz tc td tf
+    tg th tj tk tl tm tn to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw
+    """
 )
 """Endings that an address written in words may have (IANA's root zone: all countries, the commoner of the rest)."""
 
-AMBIGUOUS_TLDS = frozenset(
-    [
-        "am",
-        "as",
-        "at",
-        "be",
-        "by",
-        "do",
-        "he",
-        "id",
-        "in",
-        "is",
-        "it",
-        "la",
-        "ma",
-        "me",
-        "my",
-        "no",
-        "of",
-        "or",
-        "so",
-        "to",
-        "us",
-        "pro",
-        "name",
-        "cat",
-        "tel",
-        "jobs",
-        "travel",
-        "group",
-        "team",
-        "works",
-        "life",
-        "today",
-        "live",
-        "news",
-        "media",
-        "care",
-        "health",
-        "bank",
-        "law",
-        "legal",
-        "company",
-        "business",
-        "world",
-        "store",
-        "shop",
-        "online",
-        "app",
-        "site",
-        "de",
-        "da",
-    ]
+AMBIGUOUS_TLDS = _words(
+    """
+    am as at be by do he id in is it la ma me my no of or so to us pro name cat tel jobs travel group team works
+    life today live news media care health bank law legal company business world store shop online app site de da
+    """
 )
 """Of these, the ones that are words too: an address in words needs more than them."""
 
-NOT_A_NAME = frozenset(
-    # before "at" in a sentence
-    "me us them you him her it this that these those here there look looks looked looking shop shops shopped shopping "
-    "buy buying bought sell selling sold order orders ordered ordering book booked booking find found visit visited "
-    "visiting meet meeting met see seen saw check checked checking available online work works worked working job "
-    "live lives lived stay stayed staying stop stopped sale sales hosted hosting host read reading watch watched pay "
-    "paid paying up out in on off over down page pages site website store deals prices price cheap cheaper tickets "
-    "now today tomorrow yesterday is are was were be been am and or but not only just again also back arrive arrived "
-    "register registered sign signed login logged log listed list posted post published hired team office people "
-    "employee employees engineer developer manager staff customer someone everyone anyone nobody laugh laughed good "
-    "great best bad aim aimed point pointed start started starts end ended begin began total set sits sitting "
-    "download downloaded search searched browse browsing start apply applied join joined subscribe subscribed "
-    "documentation docs details more info-page review reviews reviewed hotel room car seat flight look-up product "
-    "products item items stuff things thing time times day night morning noon midnight home school university "
-    "account user username password profile server running runs run deployed deploy located location based studied "
-    "study studying intern interned internship interview interviewed role position career careers "
-    # before Turkish "at" (throw, send) and "et" (do)
-    "mail mesaj mesajı foto fotoğraf fotoğrafı resim resmi link linki linkini konum konumu konumunu dosya dosyayı "
-    "bana sana ona bize size onlara şunu bunu onu bir iki şu bu o ve veya sonra hemen sipariş siparişi fatura "
-    "yardım kabul kontrol iptal iade devam dikkat merak sepete siteye çöpe geri".split()
+NOT_A_NAME = _words(
+    """
+    me us them you him her it this that these those here there look looks looked looking shop shops shopped
+    shopping buy buying bought sell selling sold order orders ordered ordering book booked booking find found
+    visit visited visiting meet meeting met see seen saw check checked checking available online work works worked
+    working job live lives lived stay stayed staying stop stopped sale sales hosted hosting host read reading
+    watch watched pay paid paying up out in on off over down page pages site website store deals prices price
+    cheap cheaper tickets now today tomorrow yesterday is are was were be been am and or but not only just again
+    also back arrive arrived register registered sign signed login logged log listed list posted post published
+    hired team office people employee employees engineer developer manager staff customer someone everyone anyone
+    nobody laugh laughed good great best bad aim aimed point pointed start started starts end ended begin began
+    total set sits sitting download downloaded search searched browse browsing apply applied join joined subscribe
+    subscribed documentation docs details more info-page review reviews reviewed hotel room car seat flight
+    look-up product products item items stuff things thing time times day night morning noon midnight home school
+    university account user username password profile server running runs run deployed deploy located location
+    based studied study studying intern interned internship interview interviewed role position career careers
+    mail mesaj mesajı foto fotoğraf fotoğrafı resim resmi link linki linkini konum konumu konumunu dosya dosyayı
+    bana sana ona bize size onlara şunu bunu onu bir iki şu bu o ve veya sonra hemen sipariş siparişi fatura
+    yardım kabul kontrol iptal iade devam dikkat merak sepete siteye çöpe geri
+    """
 )
-"""Words that stand before ``at`` without being the local part of an address."""
+"""Words that stand before ``at`` (in Turkish also "throw, send") without being the local part of an address."""
 
-NOT_A_HOST = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "this",
-        "that",
-        "these",
-        "those",
-        "my",
-        "your",
-        "his",
-        "her",
-        "our",
-        "their",
-        "its",
-        "each",
-        "every",
-        "any",
-        "all",
-        "least",
-        "most",
-        "first",
-        "last",
-        "once",
-        "work",
-        "home",
-        "school",
-        "night",
-        "noon",
-        "midnight",
-        "it",
-        "me",
-        "us",
-        "you",
-        "him",
-        "them",
-        "which",
-        "what",
-        "some",
-        "one",
-        "two",
-        "three",
-        "bu",
-        "şu",
-        "o",
-        "bir",
-        "her",
-    ]
+NOT_A_HOST = _words(
+    """
+    the a an this that these those my your his her our their its each every any all least most first last once
+    work home school night noon midnight it me us you him them which what some one two three bu şu o bir
+    """
 )
 """Words that stand after ``at`` without being a host."""
 
-DETERMINERS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "my",
-        "our",
-        "your",
-        "his",
-        "her",
-        "their",
-        "some",
-        "every",
-        "any",
-        "this",
-        "that",
-        "bir",
-        "bu",
-        "şu",
-        "o",
-    ]
+DETERMINERS = _words(
+    """
+    a an the my our your his her their some every any this that bir bu şu o
+    """
 )
 """Words after which comes a thing, not a local part."""
 
@@ -517,15 +101,15 @@ EMAIL_WORD = re.compile(
 
 NUMBER_WORD = re.compile(
     r"(?<![^\W_])(?:"
-    r"(?P<phone>tel(?:efon\w*|ephone\w*)?|phone\w*|mobile|cell\w*|gsm|cep|whats?app\w*|wa\.me|wp|wapp|call\w*|ring|"
-    r"text|sms|fax|faks|numaram\w*|my\s+n(?:umber|o)|contact|reach|dial|viber|signal|telegram|"
-    r"ara(?:yın|yabilir\w*|yınız|r\s+mısın\w*|rsan\w*|sana|mak)?|aradı\w*|arıyor\w*|ulaş\w*|iletişim|irtibat|hat\w{0,4})"
-    r"|(?P<other>order\w*|sipariş\w*|invoice\w*|fatura\w*|ref\w*|ticket\w*|talep\w*|booking|reservation|rezervasyon\w*|"
+    r"(?P<other>(?:order\w*|sipariş\w*|invoice\w*|fatura\w*|ref\w*|ticket\w*|talep\w*|booking|reservation|rezervasyon\w*|"
     r"pnr|track\w*|takip|kargo\w*|gönderi\w*|parcel|shipment|package|paket\w*|id|uuid|iban|hesap|hesab\w*|account|card|"
     r"kart\w*|kod\w*|code|tc|tckn|kimlik\w*|vergi\w*|tax|vat|serial|seri|sku|barkod\w*|barcode|isbn|imei|ean|"
     r"transaction|işlem\w*|dekont\w*|poliçe\w*|policy|customer|müşteri|member\w*|üye\w*|version|sürüm|timestamp|epoch|"
-    r"session|thread|build|case|model|patent|vin|şasi\w*|numaralı|nolu|no'lu|price|total|tutar\w*|fiyat\w*|score|"
-    r"coordinates?|koordinat\w*|population|nüfus\w*|batch|lot|receipt|fiş\w*|contract|sözleşme\w*|passport|pasaport\w*)"
+    r"session|thread|build|case|model|patent|vin|şasi\w*|(?:numaralı|nolu|no'lu)(?!\s+(?:tel|hat|cep|numara))|price|total|tutar\w*|fiyat\w*|score|"
+    r"coordinates?|koordinat\w*|population|nüfus\w*|batch|lot|receipt|fiş\w*|contract|sözleşme\w*|passport|pasaport\w*)(?:\s(?:no|number|numara\w*))?)"
+    r"|(?P<phone>tel(?:efon\w*|ephone\w*)?|phone\w*|mobile|cell\w*|gsm|cep|whats?app\w*|wa\.me|wp|wapp|call\w*|ring|"
+    r"text|sms|fax|faks|numaram\w*|my\s+n(?:umber|o)|contact|reach|dial|viber|signal|telegram|"
+    r"ara(?:yın|yabilir\w*|yınız|r\s+mısın\w*|rsan\w*|sana|mak)?|aradı\w*|arıyor\w*|ulaş\w*|iletişim|irtibat|hat(?:tı\w*|lar\w*)?|numara(?:sın)?dan)"
     r")(?![^\W_])",
     re.I,
 )
