@@ -2,8 +2,8 @@
 
 Grammar of the plain form: local part of RFC 5322's ``atext`` and RFC 6531's non-ASCII letters, 64 characters; domain of
 labels of letters, digits and hyphens in any script (RFC 5890), 63 each, whose last begins with a letter.
-``/ = ? &`` are left out of the local part: they are ``atext``, but in chats they are URLs. The hidden forms have "at" and "dot"
-in words (English, Turkish) or brackets, or blanks around ``@``.
+``/ = ? &`` are left out of the local part: they are ``atext``, but in chats they are URLs. The hidden forms have "at"
+and "dot" in words (English, Turkish) or brackets, or blanks around ``@``.
 
 All is found from the sign outwards, with bounded reach: time is linear.
 """
@@ -31,8 +31,8 @@ _SIGN = re.compile(
     r"@|%40"
     r"|[\[({<]\s{0,2}(?:[Aa][Tt]|[ÄäEe][Tt]|[Aa]\u0308[Tt]|@)\s{0,2}[\])}>]"
     r"|[\[({]\s?[Aa]\s?[\])}]"
-    r"|\s(?:[Aa][Tt]|[ÄäEe][Tt]|[Aa]\u0308[Tt]|[Aa]t\ssign|at\sişareti|et\sişareti|kuyruklu\sa)(?=\s)"
-    r"|[*_|-](?:[Aa][Tt]|[Ää][Tt])[*_|-]"
+    r"|[ \n\t](?:[Aa][Tt]|[ÄäEe][Tt]|[Aa]\u0308[Tt]|[Aa]t\ssign|at\sişareti|et\sişareti|[Kk]uyruklu\sa)(?=\s)"
+    r"|[*_|-][Aa][Tt][*_|-]"
 )
 _LEFT_DOT = (
     r"(?:\s{0,2}[\])}>]\s?(?i:tod|atkon|\.)\s?[\[({<]\s{0,2}"
@@ -57,6 +57,8 @@ _LAST_WORD = re.compile(r"(\w+)\W{0,2}\Z")
 def find_addresses(text: str) -> list[tuple[int, int]]:
     """Return where addresses stand in folded ``text``, in order."""
     found: list[tuple[int, int]] = []
+    if "@" not in text and not _may_hide(text):
+        return found
     floor = 0
     for sign in _SIGN.finditer(text):
         if sign.start() < floor:
@@ -66,6 +68,16 @@ def find_addresses(text: str) -> list[tuple[int, int]]:
             found.append(span)
             floor = span[1]
     return found
+
+
+def _may_hide(text: str) -> bool:
+    """Quickly: whether a sign of ``_SIGN`` other than ``@`` may stand in ``text``."""
+    low = text.lower()
+    return (
+        (" at" in low or "\nat" in low or "\tat" in low or "(" in low or "[" in low or "{" in low or "<" in low)
+        or ("ät" in low or "a\u0308t" in low or " et " in low or "%40" in low or " et i" in low or "uyruklu" in low)
+        or ("_at_" in low or "-at-" in low or "*at*" in low or "|at|" in low)
+    )
 
 
 def _address(text: str, floor: int, sign: int, after: int) -> tuple[int, int] | None:

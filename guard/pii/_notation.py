@@ -43,6 +43,7 @@ _ANNOUNCED: frozenset[Sizes] = frozenset(
     {(10,), (9,), (8,), (3, 3, 2, 2), (3, 3, 4), (3, 4, 3), (3, 7), (6, 4), (3, 5, 2), (2, 6), (2, 3, 3), (4, 4),
      (3, 5), (2, 2, 2, 2), (4, 6), (4, 3, 3), (2, 4, 4), (5, 5), (5, 3, 2), (3, 3, 2)}
 )  # fmt: skip
+_SHAPES = _ANNOUNCED.union(*_WITHOUT_TRUNK.values())
 
 
 def international(digits: str, plans: Iterable[Plan]) -> bool:
@@ -56,56 +57,61 @@ def international(digits: str, plans: Iterable[Plan]) -> bool:
 
 def national(digits: str, sizes: Sizes, plans: Iterable[Plan]) -> Sureness:
     """How sure it is that ``digits`` in groups of ``sizes`` are a number of one of ``plans``, without ``+``."""
-    spaced = len(sizes) > 4 and max(sizes) == 1
+    count = len(digits)
+    spaced = count == len(sizes)
     best = Sureness.NONE
+    if digits[0] == "0":
+        for plan in plans:
+            if digits.startswith(plan.code, 2) and digits[1] == "0":
+                best = max(best, _dialled_out(digits[2 + len(plan.code) :], sizes, plan))
+            elif plan.trunk == "0" and count - 1 in plan.lengths:
+                best = max(best, _with_trunk(digits[1:], sizes, plan, spaced))
+        return best
+    usual = spaced or sizes in _SHAPES
     for plan in plans:
-        for sureness in (
-            _with_trunk(digits, sizes, plan, spaced),
-            _with_code(digits, sizes, plan, spaced),
-            _bare(digits, sizes, plan, spaced),
-        ):
-            best = max(best, sureness)
-        if best is Sureness.SURE:
-            break
+        if usual and count in plan.lengths:
+            best = max(best, _bare(digits, sizes, plan, spaced))
+        if count - len(plan.code) in plan.lengths and digits.startswith(plan.code):
+            best = max(best, _with_code(digits, sizes, plan, spaced))
     return best
 
 
-def _with_trunk(digits: str, sizes: Sizes, plan: Plan, spaced: bool) -> Sureness:
-    if not plan.trunk or not digits.startswith(plan.trunk):
-        return Sureness.NONE
-    number = digits[len(plan.trunk) :]
-    if plan.trunk != "0":  # the American 1 is as good as none
-        if not plan.assigns(number):
-            return Sureness.NONE
-        return Sureness.LIKELY if sizes == (1, 3, 3, 4) else Sureness.POSSIBLE
-    if not plan.allows(number):
+def _dialled_out(number: str, sizes: Sizes, plan: Plan) -> Sureness:
+    """Behind ``00`` and the country code."""
+    if not plan.assigns(number):
+        return Sureness.POSSIBLE if plan.allows(number) else Sureness.NONE
+    return Sureness.SURE if len(sizes) > 1 else Sureness.LIKELY
+
+
+def _with_trunk(number: str, sizes: Sizes, plan: Plan, spaced: bool) -> Sureness:
+    """Behind a ``0``, which ``sizes`` count."""
+    assigned = plan.assigns(number)
+    if not assigned and not plan.allows(number):
         return Sureness.NONE
     if len(sizes) == 1:
-        return Sureness.LIKELY if plan.assigns(number) else Sureness.POSSIBLE
+        return Sureness.LIKELY if assigned else Sureness.POSSIBLE
     if spaced or (sizes[0] in (1, 3, 4, 5) and max(sizes) > 2):
-        return Sureness.SURE if plan.assigns(number) else Sureness.LIKELY
-    return Sureness.LIKELY if plan.assigns(number) and all(size == 2 for size in sizes[:-1]) else Sureness.POSSIBLE
+        return Sureness.SURE if assigned else Sureness.LIKELY
+    return Sureness.LIKELY if assigned and all(size == 2 for size in sizes[:-1]) else Sureness.POSSIBLE
 
 
 def _with_code(digits: str, sizes: Sizes, plan: Plan, spaced: bool) -> Sureness:
-    dialled_out = digits.startswith("00" + plan.code)
-    if not dialled_out and (len(plan.code) == 1 or not digits.startswith(plan.code)):
-        return Sureness.NONE
-    number = digits[len(plan.code) + 2 * dialled_out :]
+    """Behind the country code alone."""
+    number = digits[len(plan.code) :]
     if not plan.assigns(number):
         return Sureness.POSSIBLE if plan.allows(number) else Sureness.NONE
-    if dialled_out:
-        return Sureness.SURE if len(sizes) > 1 else Sureness.LIKELY
     if len(sizes) > 2 and sizes[0] == len(plan.code):
-        return Sureness.SURE if sizes[1:] in _WITHOUT_TRUNK.get(plan.region, {}) else Sureness.LIKELY
+        usual = _WITHOUT_TRUNK.get(plan.region, {}).get(sizes[1:], Sureness.POSSIBLE)
+        return Sureness.SURE if usual and plan.code != plan.trunk else usual
     return Sureness.LIKELY if spaced or len(digits) >= 12 else Sureness.POSSIBLE
 
 
 def _bare(digits: str, sizes: Sizes, plan: Plan, spaced: bool) -> Sureness:
+    """Neither of them."""
     usual = _WITHOUT_TRUNK.get(plan.region, {}).get(sizes, Sureness.NONE)
     if usual and plan.allows(digits):
         return usual if plan.assigns(digits) or plan.region == "US" else Sureness.POSSIBLE
-    if not (spaced or sizes in _ANNOUNCED) or not plan.assigns(digits):
+    if not plan.assigns(digits):
         return Sureness.NONE
     if plan.region == "TR" and digits[0] == "5" and (spaced or len(sizes) == 1):
         return Sureness.LIKELY  # a mobile; Unix times and most counters do not begin with 5

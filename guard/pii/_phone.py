@@ -1,8 +1,8 @@
 # ruff: noqa: RUF001 (Turkish has an i without a dot)
 """Phone numbers: runs of digits that a numbering plan knows, grouped or announced as people do it.
 
-Rules: ITU-T E.123 (``+``, blanks, brackets around the area code), E.164 (at most 15 digits); ``_notation`` for digits and
-groups; here what stands around a run. Valid digits alone are not enough, since one order number of three is a valid
+Rules: ITU-T E.123 (``+``, blanks, brackets around the area code), E.164 (at most 15 digits); ``_notation`` for digits
+and groups; here what stands around a run. Valid digits alone are not enough, since one order number of three is a valid
 number somewhere.
 
 A run is tried whole, then by its groups, eight at most from each: time is linear.
@@ -11,13 +11,13 @@ A run is tried whole, then by its groups, eight at most from each: time is linea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from guard.errors import CallerError
 from guard.pii._notation import Sureness, international, national
 from guard.pii._plan import Plan, plan_of
-from guard.pii._words import NUMBER_WORD
+from guard.pii._words import said_after, said_before
 
 __all__ = ["DEFAULT_REGIONS", "UnknownRegion", "check_regions", "find_phones"]
 
@@ -34,6 +34,7 @@ _RIGHT_REACH = 32
 _RUN = re.compile(r"\d(?:(?:[ \t()/-]|\.(?!\s)){0,3}\d){7,}+")
 _GROUP = re.compile(r"\d+")
 _OPENING = re.compile(r"(?:\(\s?)?\+\s?\(?\s?|\(\s?")
+_BEFORE_FIRST = frozenset("+( ")
 _BAD_LEFT = re.compile(r"(?:[^\W_]|[_#@=\\$€£₺%&-]|.[/]|\d[.:,]|[$€£₺]\s)\Z", re.S)
 _NAMED_LEFT = re.compile(r"(?:tel|telefon|phone|gsm|cep|mobile|whatsapp|wa\.me|send)[/=:.-]{1,3}\Z", re.I)
 _BAD_RIGHT = re.compile(
@@ -46,7 +47,7 @@ _UNIT_RIGHT = re.compile(
     r"puan|views|times|kez|bytes|MB|GB|ms|rows|satır|users|kullanıcı|items|units|steps|adım|m²|m2)(?![^\W_])",
     re.I,
 )
-_NEXT_TO = re.compile(r"(?:['’]\w{1,6})?[ \t]")
+_NEXT_TO = re.compile(r"(?:['’]\w{1,6})?[ \t]+((?:(?:numaralı|nolu|no'lu)[ \t]+)?\w+)", re.I)
 _CUT_RIGHT = re.compile(r"[\d\[]")
 _IP = re.compile(r"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?!\.?\d)")
 _FRACTION = re.compile(r"\d{1,3}\.\d{4,}(?!\.)")
@@ -76,8 +77,11 @@ def find_phones(text: str, walls: Sequence[_Span], regions: tuple[str, ...]) -> 
     floor = 0
     for start, end in (*walls, (len(text), len(text))):
         for run in _RUN.finditer(text, floor, start):
-            after = max(found[-1][1], floor) if found else floor
-            found += _in_run(_Stretch(text, after, start, _plans(regions)), run)
+            after = found[-1][1] if found and found[-1][1] > floor else floor
+            groups = [group.span() for group in _GROUP.finditer(text, run.start(), run.end())]
+            if len(groups) == 1 and text[groups[0][0] - 1 : groups[0][0]].isalpha():
+                continue
+            found += _in_run(_Stretch(text, after, start, _plans(regions)), groups)
         floor = end
     return found
 
@@ -87,13 +91,13 @@ def _plans(regions: tuple[str, ...]) -> tuple[Plan, ...]:
     return tuple(plan for region in regions if (plan := plan_of(region)) is not None)
 
 
-def _in_run(stretch: _Stretch, run: re.Match[str]) -> Iterator[_Span]:
-    groups = [group.span() for group in _GROUP.finditer(stretch.text, run.start(), run.end())]
+def _in_run(stretch: _Stretch, groups: list[_Span]) -> Sequence[_Span]:
     whole = stretch.number(groups, alone=True)
     if whole:
-        yield whole
-    elif len(groups) > 1 and not _is_card_like(groups):
-        yield from _by_groups(stretch, groups)
+        return (whole,)
+    if len(groups) == 1 or _is_card_like(groups):
+        return ()
+    return _by_groups(stretch, groups)
 
 
 def _is_card_like(groups: list[_Span]) -> bool:
@@ -101,8 +105,9 @@ def _is_card_like(groups: list[_Span]) -> bool:
     return len(groups) >= 4 and all(end - start == 4 for start, end in groups[1:-1])
 
 
-def _by_groups(stretch: _Stretch, groups: list[_Span]) -> Iterator[_Span]:
+def _by_groups(stretch: _Stretch, groups: list[_Span]) -> list[_Span]:
     """Numbers beside other digits. What is left over between them is tried as if it stood alone."""
+    found: list[_Span] = []
     left_over = at = 0
     while at < len(groups):
         span, used = _longest_from(stretch, groups, at, behind_number=at > 0 and at == left_over)
@@ -110,21 +115,21 @@ def _by_groups(stretch: _Stretch, groups: list[_Span]) -> Iterator[_Span]:
             at += 1
             continue
         before = stretch.number(groups[left_over:at], alone=True)
-        if before:
-            yield before
-        yield span
+        found += (before, span) if before else (span,)
         stretch.floor = span[1]
         at = left_over = at + used
     rest = stretch.number(groups[left_over:], alone=True) if left_over else None
-    if rest:
-        yield rest
+    return [*found, rest] if rest else found
 
 
 def _longest_from(stretch: _Stretch, groups: list[_Span], at: int, *, behind_number: bool) -> tuple[_Span | None, int]:
+    most = _groups_for(groups, at)
+    if not most:
+        return None, 0
     text = stretch.text
     if at and not behind_number and not text[groups[at - 1][1] : groups[at][0]].rstrip("(")[-1:].isspace():
         return None, 0
-    for used in range(min(_GROUPS_MAX, len(groups) - at), 0, -1):
+    for used in range(most, 0, -1):
         last = at + used
         if last < len(groups) and not set(text[groups[last - 1][1] : groups[last][0]]) & set(" \t/"):
             continue
@@ -134,8 +139,21 @@ def _longest_from(stretch: _Stretch, groups: list[_Span], at: int, *, behind_num
     return None, 0
 
 
+def _groups_for(groups: list[_Span], at: int) -> int:
+    """How many groups from ``at`` on a number can have."""
+    digits = used = 0
+    for start, end in groups[at : at + _GROUPS_MAX]:
+        digits += end - start
+        if digits > _DIGITS_MAX:
+            break
+        used += 1
+    return used if digits >= _DIGITS_MIN else 0
+
+
 class _Stretch:
     """A text between two walls, read for numbers; ``floor`` moves behind each one found."""
+
+    __slots__ = ("ceiling", "floor", "plans", "text")
 
     def __init__(self, text: str, floor: int, ceiling: int, plans: tuple[Plan, ...]) -> None:
         self.text = text
@@ -150,24 +168,28 @@ class _Stretch:
             groups: digits that belong together.
             alone: False among other digits, where a word beside them proves nothing.
         """
+        text = self.text
         sizes = tuple([end - start for start, end in groups[: _DIGITS_MAX + 1]])
         if not _DIGITS_MIN <= sum(sizes) <= _DIGITS_MAX:
             return None
         first, end = groups[0][0], groups[-1][1]
-        start = self._opening(first)
-        if not self._stands_free(start, end):
-            return None
-        digits = "".join([self.text[start:end] for start, end in groups])
-        if "+" in self.text[start:first]:
-            return (start, end) if international(digits, self.plans) else None
-        if "." in self.text[first:end] and (_IP.match(self.text, first, end) or _FRACTION.match(self.text, first, end)):
-            return None
+        start = self._opening(first) if text[first - 1 : first] in _BEFORE_FIRST else first
+        digits = "".join([text[start:end] for start, end in groups])
+        if start < first and "+" in text[start:first]:
+            right = international(digits, self.plans) and self._stands_free(start, end)
+            return (start, end) if right else None
         sureness = national(digits, sizes, self.plans)
+        if sureness is Sureness.NONE or not self._stands_free(start, end) or self._is_dotted(first, end):
+            return None
         return (start, end) if self._is_enough(sureness, start, end, alone) else None
 
+    def _is_dotted(self, first: int, end: int) -> bool:
+        """Whether this is an IP address or a fraction."""
+        return bool(_IP.match(self.text, first, end) or _FRACTION.match(self.text, first, end))
+
     def _is_enough(self, sureness: Sureness, start: int, end: int, alone: bool) -> bool:
-        if sureness in (Sureness.NONE, Sureness.SURE):
-            return sureness is Sureness.SURE
+        if sureness is Sureness.SURE:
+            return True
         if _UNIT_RIGHT.match(self.text, end, self.ceiling):
             return False
         said = self._said_beside(start, end)
@@ -177,7 +199,7 @@ class _Stretch:
 
     def _opening(self, first: int) -> int:
         """Where ``+`` or ``(`` before the first digit begins."""
-        if self.text[first - 1 : first] not in {"+", "(", " "}:
+        if self.text[first - 1] == " " and self.text[first - 2 : first - 1] not in {"+", "("}:
             return first
         for back in (5, 4, 3, 2, 1):
             if first - back >= self.floor and _OPENING.fullmatch(self.text, first - back, first):
@@ -195,16 +217,9 @@ class _Stretch:
 
         A word for phones right behind it counts most, as Turkish has it; then the nearest before, then one after.
         """
-        next_to = _NEXT_TO.match(self.text, end, self.ceiling)
-        word = NUMBER_WORD.match(self.text, next_to.end(), self.ceiling) if next_to else None
-        if word and word["phone"]:
+        cut = _CUT_RIGHT.search(self.text, end, min(self.ceiling, end + _RIGHT_REACH))
+        right = self.text[end : cut.start() if cut else min(self.ceiling, end + _RIGHT_REACH)]
+        next_to = _NEXT_TO.match(right)
+        if next_to and said_after(next_to[1]) == "phone":
             return "phone"
-        said = ""
-        for word in NUMBER_WORD.finditer(self.text, max(self.floor, start - _LEFT_REACH), start):
-            said = word.lastgroup or ""
-        if said:
-            return said
-        reach = min(self.ceiling, end + _RIGHT_REACH)
-        cut = _CUT_RIGHT.search(self.text, end, reach)
-        word_after = NUMBER_WORD.search(self.text, end, cut.start() if cut else reach)
-        return (word_after.lastgroup or "") if word_after else ""
+        return said_before(self.text[max(self.floor, start - _LEFT_REACH) : start]) or said_after(right)

@@ -37,14 +37,15 @@ class Plan:
     trunk: str
     assigned: re.Pattern[str]
     general: re.Pattern[str]
+    lengths: frozenset[int]
 
     def assigns(self, number: str) -> bool:
         """Whether the number's range is given out to some type of line."""
-        return len(number) >= _SHORTEST and self.assigned.fullmatch(number) is not None
+        return len(number) in self.lengths and self.assigned.fullmatch(number) is not None
 
     def allows(self, number: str) -> bool:
         """Whether the number has the region's general form; wider than ``assigns``."""
-        return len(number) >= _SHORTEST and self.general.fullmatch(number) is not None
+        return len(number) in self.lengths and self.general.fullmatch(number) is not None
 
 
 @lru_cache(maxsize=256)
@@ -62,6 +63,7 @@ def plan_of(region: str) -> Plan | None:
         trunk=metadata.national_prefix or "",
         assigned=re.compile("|".join(f"(?:{pattern})" for pattern in patterns if pattern)),
         general=re.compile(metadata.general_desc.national_number_pattern or ""),
+        lengths=frozenset(n for n in metadata.general_desc.possible_length if n >= _SHORTEST),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from guard.pii._address import find_addresses
-from guard.pii._normal import Folded, fold
+from guard.pii._normal import fold
 from guard.pii._phone import DEFAULT_REGIONS, check_regions, find_phones
 
 __all__ = ["Finding", "Kind", "Redaction", "redact"]
@@ -57,29 +57,25 @@ def redact(text: str, *, regions: tuple[str, ...] = DEFAULT_REGIONS) -> Redactio
     """
     check_regions(regions)
     folded = fold(text)
-    found = _find(folded, regions)
-    if not found:
+    addresses = find_addresses(folded.text)
+    phones = find_phones(folded.text, _walls(folded.text, addresses), regions)
+    if not addresses and not phones:
         return Redaction(text, ())
+    found = sorted([(at, Kind.EMAIL) for at in addresses] + [(at, Kind.PHONE) for at in phones])
     parts: list[str] = []
     findings: list[Finding] = []
     copied = 0
-    for start, end, kind in found:
-        begin, stop = folded.origin(start, end)
-        findings.append(Finding(kind, begin, stop))
-        parts += (text[copied:begin], _PLACEHOLDER[kind])
-        copied = stop
+    for (start, end), kind in found:
+        start, end = folded.origin(start, end)
+        findings.append(Finding(kind, start, end))
+        parts += (text[copied:start], _PLACEHOLDER[kind])
+        copied = end
     parts.append(text[copied:])
     return Redaction("".join(parts), tuple(findings))
 
 
-def _find(folded: Folded, regions: tuple[str, ...]) -> list[tuple[int, int, Kind]]:
-    text = folded.text
-    addresses = find_addresses(text)
-    walls = addresses
-    if "[" in text:
-        walls = sorted([*addresses, *(token.span() for token in _TOKEN.finditer(text))])
-    found = [(start, end, Kind.EMAIL) for start, end in addresses]
-    found += [(start, end, Kind.PHONE) for start, end in find_phones(text, walls, regions)]
-    if addresses and len(found) > 1:
-        found.sort()
-    return found
+def _walls(text: str, addresses: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Addresses and the placeholders of an earlier time."""
+    if "[" not in text:
+        return addresses
+    return sorted([*addresses, *(token.span() for token in _TOKEN.finditer(text))])

@@ -14,14 +14,19 @@ __all__ = [
     "EMAIL_WORD",
     "NOT_A_HOST",
     "NOT_A_NAME",
-    "NUMBER_WORD",
     "PROVIDERS",
     "TLDS",
+    "said_after",
+    "said_before",
 ]
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
+
+
+def _stems(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
 
 PROVIDERS = _words(
@@ -99,18 +104,62 @@ EMAIL_WORD = re.compile(
 )
 """Says that an address comes."""
 
-NUMBER_WORD = re.compile(
-    r"(?<![^\W_])(?:"
-    r"(?P<other>(?:order\w*|sipariş\w*|invoice\w*|fatura\w*|ref\w*|ticket\w*|talep\w*|booking|reservation|rezervasyon\w*|"
-    r"pnr|track\w*|takip|kargo\w*|gönderi\w*|parcel|shipment|package|paket\w*|id|uuid|iban|hesap|hesab\w*|account|card|"
-    r"kart\w*|kod\w*|code|tc|tckn|kimlik\w*|vergi\w*|tax|vat|serial|seri|sku|barkod\w*|barcode|isbn|imei|ean|"
-    r"transaction|işlem\w*|dekont\w*|poliçe\w*|policy|customer|müşteri|member\w*|üye\w*|version|sürüm|timestamp|epoch|"
-    r"session|thread|build|case|model|patent|vin|şasi\w*|(?:numaralı|nolu|no'lu)(?!\s+(?:tel|hat|cep|numara))|price|total|tutar\w*|fiyat\w*|score|"
-    r"coordinates?|koordinat\w*|population|nüfus\w*|batch|lot|receipt|fiş\w*|contract|sözleşme\w*|passport|pasaport\w*)(?:\s(?:no|number|numara\w*))?)"
-    r"|(?P<phone>tel(?:efon\w*|ephone\w*)?|phone\w*|mobile|cell\w*|gsm|cep|whats?app\w*|wa\.me|wp|wapp|call\w*|ring|"
-    r"text|sms|fax|faks|numaram\w*|my\s+n(?:umber|o)|contact|reach|dial|viber|signal|telegram|"
-    r"ara(?:yın|yabilir\w*|yınız|r\s+mısın\w*|rsan\w*|sana|mak)?|aradı\w*|arıyor\w*|ulaş\w*|iletişim|irtibat|hat(?:tı\w*|lar\w*)?|numara(?:sın)?dan)"
-    r")(?![^\W_])",
-    re.I,
+_PHONE_WORDS = _words(
+    """
+    tel mobile gsm cep wp wapp ring text sms fax faks contact reach dial viber signal telegram ara arayin arayiniz
+    aramak arasana arar ararsan ararsaniz hat hatti hattimiz hattindan numaradan numarasindan
+    """
 )
-"""Says what the number beside it is."""
+_PHONE_STEMS = _stems(
+    "telefon telephone phone cell whatsapp watsap call numaram aradi ariyor arayabil ulas iletisim irtibat"
+)
+_OTHER_WORDS = _words(
+    """
+    booking reservation pnr takip parcel shipment package id uuid iban hesap account accounts card code tc tckn tax vat
+    serial seri sku barcode isbn imei ean transaction policy customer musteri version surum timestamp epoch session
+    thread build case model patent vin nolu price total score coordinate coordinates population batch lot receipt
+    contract passport
+    """
+)
+_OTHER_STEMS = _stems(
+    "order siparis invoice fatura ref ticket talep rezervasyon track kargo gonderi paket hesab kart kod kimlik vergi "
+    "barkod islem dekont police member uye sasi tutar fiyat koordinat nufus fis sozlesme pasaport numarali"
+)
+_PLAIN = str.maketrans("İıŞşĞğÜüÖöÇç", "iissgguuoocc")
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def said_before(text: str) -> str:
+    """What the last telling word of ``text`` says of a number behind it: ``phone``, ``other``, or nothing."""
+    words = _WORD.findall(text.translate(_PLAIN).lower())
+    while words:
+        word = words.pop()
+        said = "phone" if word == "number" and words and words[-1] in _WHOSE else _said(word)
+        if said == "phone" and words and words[-1].startswith(_OTHER_STEMS):
+            return "other"  # kart numaram, order phone
+        if said:
+            return said
+    return ""
+
+
+def said_after(text: str) -> str:
+    """What the first telling word of ``text`` says of a number before it."""
+    words = _WORD.findall(text.translate(_PLAIN).lower())
+    for at, word in enumerate(words):
+        said = _said(word)
+        if said and not (word in _JOINING and _said("".join(words[at + 1 : at + 2])) == "phone"):
+            return said
+    return ""
+
+
+_WHOSE = frozenset({"my", "his", "her", "our", "new", "your"})
+_JOINING = frozenset({"nolu", "numarali"})
+"""Words for "numbered", which leave open what."""
+
+
+def _said(word: str) -> str:
+    if word in _PHONE_WORDS or word.startswith(_PHONE_STEMS):
+        return "phone"
+    if word in _OTHER_WORDS or word.startswith(_OTHER_STEMS):
+        return "other"
+    return ""
