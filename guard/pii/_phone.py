@@ -34,6 +34,8 @@ _RIGHT_REACH = 32
 _RUN = re.compile(r"\d(?:(?:[ \t()/-]|\.(?!\s)){0,3}\d){7,}+")
 _GROUP = re.compile(r"\d+")
 _OPENING = re.compile(r"(?:\(\s?)?\+\s?\(?\s?|\(\s?")
+_FIRST_SIZES = frozenset({2, 3, 10, 12})
+"""Of groups that a number among other digits may begin with, if with neither 0 nor a sign."""
 _BEFORE_FIRST = frozenset("+( ")
 _BAD_LEFT = re.compile(r"(?:[^\W_]|[_#@=\\$€£₺%&-]|.[/]|\d[.:,]|[$€£₺]\s)\Z", re.S)
 _NAMED_LEFT = re.compile(r"(?:tel|telefon|phone|gsm|cep|mobile|whatsapp|wa\.me|send)[/=:.-]{1,3}\Z", re.I)
@@ -78,10 +80,7 @@ def find_phones(text: str, walls: Sequence[_Span], regions: tuple[str, ...]) -> 
     for start, end in (*walls, (len(text), len(text))):
         for run in _RUN.finditer(text, floor, start):
             after = found[-1][1] if found and found[-1][1] > floor else floor
-            groups = [group.span() for group in _GROUP.finditer(text, run.start(), run.end())]
-            if len(groups) == 1 and text[groups[0][0] - 1 : groups[0][0]].isalpha():
-                continue
-            found += _in_run(_Stretch(text, after, start, _plans(regions)), groups)
+            found += _in_run(_Stretch(text, after, start, _plans(regions)), run)
         floor = end
     return found
 
@@ -91,13 +90,21 @@ def _plans(regions: tuple[str, ...]) -> tuple[Plan, ...]:
     return tuple(plan for region in regions if (plan := plan_of(region)) is not None)
 
 
-def _in_run(stretch: _Stretch, groups: list[_Span]) -> Sequence[_Span]:
+def _in_run(stretch: _Stretch, run: re.Match[str]) -> Sequence[_Span]:
+    written = run[0]
+    if written.isdecimal():
+        before = stretch.text[run.start() - 1 : run.start()]
+        if before.isalpha() or before == "#":
+            return ()
+        whole = stretch.number([run.span()], alone=True)
+        return (whole,) if whole else ()
+    groups = [group.span() for group in _GROUP.finditer(stretch.text, *run.span())]
     whole = stretch.number(groups, alone=True)
     if whole:
         return (whole,)
-    if len(groups) == 1 or _is_card_like(groups):
-        return ()
-    return _by_groups(stretch, groups)
+    if (" " in written or "/" in written or "\t" in written) and not _is_card_like(groups):
+        return _by_groups(stretch, groups)
+    return ()
 
 
 def _is_card_like(groups: list[_Span]) -> bool:
@@ -123,10 +130,13 @@ def _by_groups(stretch: _Stretch, groups: list[_Span]) -> list[_Span]:
 
 
 def _longest_from(stretch: _Stretch, groups: list[_Span], at: int, *, behind_number: bool) -> tuple[_Span | None, int]:
+    text = stretch.text
+    first, end = groups[at]
+    if at and text[first] != "0" and text[first - 1] not in "+(" and end - first not in _FIRST_SIZES:
+        return None, 0
     most = _groups_for(groups, at)
     if not most:
         return None, 0
-    text = stretch.text
     if at and not behind_number and not text[groups[at - 1][1] : groups[at][0]].rstrip("(")[-1:].isspace():
         return None, 0
     for used in range(most, 0, -1):
@@ -179,7 +189,9 @@ class _Stretch:
             right = international(digits, self.plans) and self._stands_free(start, end)
             return (start, end) if right else None
         sureness = national(digits, sizes, self.plans)
-        if sureness is Sureness.NONE or not self._stands_free(start, end) or self._is_dotted(first, end):
+        if not sureness or not self._stands_free(start, end):
+            return None
+        if len(sizes) > 1 and self._is_dotted(first, end):
             return None
         return (start, end) if self._is_enough(sureness, start, end, alone) else None
 
@@ -190,12 +202,14 @@ class _Stretch:
     def _is_enough(self, sureness: Sureness, start: int, end: int, alone: bool) -> bool:
         if sureness is Sureness.SURE:
             return True
+        if sureness is Sureness.POSSIBLE and not alone:
+            return False
         if _UNIT_RIGHT.match(self.text, end, self.ceiling):
             return False
         said = self._said_beside(start, end)
         if sureness is Sureness.LIKELY:
             return said != "other"
-        return alone and said == "phone"
+        return said == "phone"
 
     def _opening(self, first: int) -> int:
         """Where ``+`` or ``(`` before the first digit begins."""
