@@ -22,10 +22,14 @@ Hit = tuple[str, str, Maker]
 
 SEED = 20261123
 MESSAGES = 2600
-NAMES = "ali ayse mehmet zeynep fatma emre deniz john sarah mike emily oliver sophie andreas maria nikos elif burak".split()
+NAMES = (
+    "ali ayse mehmet zeynep fatma emre deniz john sarah mike emily oliver sophie andreas maria nikos elif burak".split()
+)
 SURNAMES = "yilmaz kaya demir celik smith jones brown taylor georgiou christou ozturk arslan wilson evans".split()
 HOSTS = "gmail.com hotmail.com outlook.com yahoo.com icloud.com firma.com.tr metu.edu.tr example.org acme.co.uk".split()
-MORE_HOSTS = "kibris-emlak.com cyta.com.cy ciu.edu.tr startup.io posta.net deniz-ticaret.gov.tr proton.me web.de".split()
+MORE_HOSTS = (
+    "kibris-emlak.com cyta.com.cy ciu.edu.tr startup.io posta.net deniz-ticaret.gov.tr proton.me web.de".split()
+)
 MOBILE_TR = "530 531 532 533 535 536 537 538 541 542 543 544 545 546 551 552 553 554 555 505 506 507".split()
 AREA_TR = "212 216 312 232 242 224 322 342".split()
 AREA_US = "212 213 312 415 617 202 305 702 206 512".split()
@@ -210,7 +214,9 @@ def ip(r: random.Random) -> str:
 def uuid(r: random.Random) -> str:
     h = f"{r.getrandbits(128):032x}"
     full = f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
-    return r.choice([full, full.upper(), h, h[:12], re.sub("[a-f]", "7", full), f"thread_{digits(r, 11)}", f"user-{digits(r, 10)}"])
+    return r.choice(
+        [full, full.upper(), h, h[:12], re.sub("[a-f]", "7", full), f"thread_{digits(r, 11)}", f"user-{digits(r, 10)}"]
+    )
 
 
 def card(r: random.Random) -> str:
@@ -224,7 +230,9 @@ def card(r: random.Random) -> str:
 
 def place(r: random.Random) -> str:
     a, b = r.uniform(34, 52), r.uniform(0, 40)
-    return r.choice([f"{a:.6f}, {b:.6f}", f"{a:.4f},{b:.4f}", f"{a:.7f} {b:.7f}", f"({a:.5f}, {b:.5f})", f"lat {a:.6f} lon {b:.6f}"])
+    return r.choice(
+        [f"{a:.6f}, {b:.6f}", f"{a:.4f},{b:.4f}", f"{a:.7f} {b:.7f}", f"({a:.5f}, {b:.5f})", f"lat {a:.6f} lon {b:.6f}"]
+    )
 
 
 def version(r: random.Random) -> str:
@@ -245,7 +253,9 @@ def url(r: random.Random) -> str:
 
 
 def handle(r: random.Random) -> str:
-    return r.choice([f"@{r.choice(NAMES)}", f"@{r.choice(NAMES)}.{r.choice(SURNAMES)}", f"@{r.choice(SURNAMES)}_{r.randint(1, 99)}"])
+    return r.choice(
+        [f"@{r.choice(NAMES)}", f"@{r.choice(NAMES)}.{r.choice(SURNAMES)}", f"@{r.choice(SURNAMES)}_{r.randint(1, 99)}"]
+    )
 
 
 DECOYS: dict[str, Maker] = {
@@ -400,7 +410,9 @@ poliçe {order} bitiş {date}
 """.strip().splitlines()  # fmt: skip
 
 
-def fill(template: str, r: random.Random, hits: dict[str, Hit], decoys: dict[str, Maker]) -> tuple[str, list[list[object]]]:
+def fill(
+    template: str, r: random.Random, hits: dict[str, Hit], decoys: dict[str, Maker]
+) -> tuple[str, list[list[object]]]:
     """Write a message out of a template; returns it and the spans of its hits."""
     text, spans = "", []
     for number, part in enumerate(re.split(r"\{(\w+)\}", template)):
@@ -417,7 +429,11 @@ def fill(template: str, r: random.Random, hits: dict[str, Hit], decoys: dict[str
 
 
 def lines(
-    seed: int, messages: int, sentences: dict[tuple[str, bool], list[str]], hits: dict[str, Hit], decoys: dict[str, Maker]
+    seed: int,
+    messages: int,
+    sentences: dict[tuple[str, bool], list[str]],
+    hits: dict[str, Hit],
+    decoys: dict[str, Maker],
 ) -> list[str]:
     """Return the JSON lines: two messages of five have hits; templates take turns, some messages are two sentences."""
     r = random.Random(seed)
@@ -425,7 +441,9 @@ def lines(
     for number in range(messages):
         lang, hit = "en" if number % 2 else "tr", number % 5 < 2
         turn = sentences[lang, hit]
-        text, spans = fill(turn[number // 2 % len(turn)] if number // 2 < 3 * len(turn) else r.choice(turn), r, hits, decoys)
+        text, spans = fill(
+            turn[number // 2 % len(turn)] if number // 2 < 3 * len(turn) else r.choice(turn), r, hits, decoys
+        )
         if r.random() < 0.15:
             more, _ = fill(r.choice(sentences[lang, False]), r, hits, decoys)
             text = f"{text}{r.choice([chr(10), '. ', '! ', ' 🙂 '])}{more}"
