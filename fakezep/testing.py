@@ -10,7 +10,7 @@ from fakezep._serving import ZepServer
 from fakezep.core import Settings
 
 _START_S_MAX = 10.0
-_STOP_S_MAX = 10.0
+_STOP_S_MAX = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)

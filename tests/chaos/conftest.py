@@ -51,10 +51,10 @@ def start_toxiproxy(binary: Path) -> tuple[subprocess.Popen[bytes], str]:
 def end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(5)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(5)
+        process.wait(60)
 
 
 @pytest.fixture(scope="session")

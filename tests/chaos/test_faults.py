@@ -63,7 +63,7 @@ def message() -> dict[str, object]:
 
 def send(target: ChaosTarget, method: str, path: str, body: object) -> int | None:
     parts = urlsplit(target.zep_via_proxy_url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=5)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
     headers = {"Authorization": f"Api-Key {target.zep_api_key}", "Content-Type": "application/json"}
     try:
         connection.request(method, parts.path + path, json.dumps(body), headers)
@@ -313,7 +313,7 @@ def test_retry_after_is_sent(target: ChaosTarget) -> None:
     live = Http429(retry_after_s=7).on(target)
     live.start()
     parts = urlsplit(target.zep_via_proxy_url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=5)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
     connection.request("GET", "/api/v2/threads/x/context")
     answer = connection.getresponse()
     connection.close()

@@ -100,7 +100,7 @@ def test_a_drip_sends_its_headers_at_once(admin: Any, server: RunningFakeZep, th
     admin.fault("drip", interval_s=30)
     url = f"{server.api_url}/threads/{thread}/context"
     headers = {"Authorization": f"Api-Key {server.api_key}"}
-    with httpx.stream("GET", url, headers=headers, timeout=10, trust_env=False) as response:
+    with httpx.stream("GET", url, headers=headers, timeout=60, trust_env=False) as response:
         assert response.status_code == 200
         assert int(response.headers["content-length"]) > 0
     admin.call("POST", "/reset")

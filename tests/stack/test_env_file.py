@@ -46,7 +46,7 @@ def test_a_shell_that_sources_the_file_gets_the_same(tmp_path: Path) -> None:
         ["sh", "-c", '. "$1"; printf %s "$ZEP_API_KEY"', "sh", str(tmp_path / "env")],
         capture_output=True,
         check=True,
-        timeout=10,
+        timeout=60,
     )
     assert said.stdout.decode() == value
 
