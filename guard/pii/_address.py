@@ -43,10 +43,11 @@ _LEFT_SPELLED = re.compile(_LEFT_DOT)
 _QUOTED = re.compile(r'"[^"\\\n]{1,64}"')
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,8}}")
 _WORD_DOT = re.compile(
-    r"(?:\s{0,2}[\[({<]\s?(?i:dot|nokta|\.)\s?[\])}>]\s{0,2}|\s{1,2}(?i:dot|nokta)\s{1,2}|[*_|-](?i:dot)[*_|-])"
+    r"(?:\s{0,2}[\[({<]\s?(?i:dot|nokta|\.)\s?[\])}>]\s{0,2}|\s{1,2}(?i:dot|nokta)\s{1,2})"
     rf"({_LABEL}(?:\.{_LABEL}){{0,3}})"
 )
 _BLANK_DOT = re.compile(rf"(?:\s\.\s?|\.\s)({_LABEL}(?:\.{_LABEL}){{0,3}})")
+_JOINED = re.compile(r"[^\W_]{1,63}(?:[*_|-](?i:dot)[*_|-]([^\W_]{2,63})){1,4}")
 _BLANKS = re.compile(r"\s{0,3}")
 _TRIM = ".'*`|~^!#$%{}-"
 _PICTURE = re.compile(r"\d(?:\.\d)?x\.(?:png|jpe?g|gif|webp|svg|avif)\Z", re.I)
@@ -88,9 +89,12 @@ def _address(text: str, floor: int, sign: int, after: int) -> tuple[int, int] | 
     start = _local_start(text, floor, sign)
     if start is None:
         return None
+    if written[0] in "*_|-":
+        joined = _JOINED.match(text, after)
+        return (start, joined.end()) if joined and joined[1].lower() in TLDS else None
     blanks = _BLANKS.match(text, after)
     host = blanks.end() if blanks else after
-    end, spelled = _domain_end(text, host)
+    end, spelled = _domain_end(text, host, blanks_around_dot="@" in written)
     if not end:
         return None
     hidden = _Hidden(text, floor, start, sign, after, host, end, spelled)
@@ -110,7 +114,7 @@ def _glued(text: str, floor: int, sign: int, after: int) -> tuple[int, int] | No
             start += 1
     if start == sign:
         return None
-    end, _ = _domain_end(text, after)
+    end, _ = _domain_end(text, after, blanks_around_dot=True)
     if not end or _PICTURE.match(text[after:end]) or _is_password(text, start):
         return None
     return start, end
@@ -141,7 +145,7 @@ def _local_start(text: str, floor: int, sign: int) -> int | None:
     return start if start < end else None
 
 
-def _domain_end(text: str, host: int) -> tuple[int, bool]:
+def _domain_end(text: str, host: int, *, blanks_around_dot: bool) -> tuple[int, bool]:
     """Where the domain from ``host`` on ends, 0 if there is none; and whether a dot of it is in words or blanks."""
     plain = _DOMAIN.match(text, host)
     if plain is None or text[host] == "-":
@@ -156,7 +160,7 @@ def _domain_end(text: str, host: int) -> tuple[int, bool]:
         at = more.end()
         if _top_level(more[1]) in TLDS:
             end, spelled = at, True
-    if not end:
+    if not end and blanks_around_dot:
         more = _BLANK_DOT.match(text, plain.end())
         if more is not None and _top_level(more[1]) in TLDS and more[1].islower():
             end, spelled = more.end(), True
@@ -211,7 +215,7 @@ class _Hidden:
         to_mailbox = any(label in PROVIDERS for label in self.labels[:-1])
         if name in NOT_A_NAME:
             return False
-        if self.mention or self.written == "et" or self.written[0] in "*_|-":
+        if self.mention or self.written == "et":
             return to_mailbox or (self.written == "et" and self.spelled and self._announced())
         login = self._looks_like_login()
         if self.labels[-1] in AMBIGUOUS_TLDS and not (to_mailbox or login or len(self.labels) > 2 or self._announced()):

@@ -81,10 +81,10 @@ class Folded:
     unseen: tuple[int, ...] = ()
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
-        """Where ``text[start:end]``, which is not empty, stands in the original."""
+        """Where ``text[start:end]`` stands in the original, with what is left out in it and right behind it."""
         if not self.unseen:
             return start, end
-        return self._before(start), self._before(end - 1) + 1
+        return self._before(start), self._before(end)
 
     def _before(self, at: int) -> int:
         # The n-th left-out character stands before folded position at, if its own position less n is at most that.

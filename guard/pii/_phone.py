@@ -31,7 +31,7 @@ _GROUPS_MAX = 8
 _LEFT_REACH = 48
 _RIGHT_REACH = 32
 
-_RUN = re.compile(r"\d(?:(?:[ \t()/-]|\.(?!\s)){0,3}\d){7,}+")
+_RUN = re.compile(r"\d(?:(?:[ \t()/_-]|\.(?!\s)){0,3}\d){7,}+")
 _GROUP = re.compile(r"\d+")
 _OPENING = re.compile(r"(?:\(\s?)?\+\s?\(?\s?|\(\s?")
 _FIRST_SIZES = frozenset({2, 3, 10, 12})
@@ -52,6 +52,7 @@ _UNIT_RIGHT = re.compile(
 _NEXT_TO = re.compile(r"(?:['’]\w{1,6})?[ \t]+((?:(?:numaralı|nolu|no'lu)[ \t]+)?\w+)", re.I)
 _CUT_RIGHT = re.compile(r"[\d\[]")
 _IP = re.compile(r"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?!\.?\d)")
+_UNDERSCORED = re.compile(r"\d(?:_\d)+")
 _FRACTION = re.compile(r"\d{1,3}\.\d{4,}(?!\.)")
 
 _Span = tuple[int, int]
@@ -187,16 +188,18 @@ class _Stretch:
         digits = "".join([text[start:end] for start, end in groups])
         if start < first and "+" in text[start:first]:
             right = international(digits, self.plans) and self._stands_free(start, end)
-            return (start, end) if right else None
+            return (start, end) if right and not _UNIT_RIGHT.match(text, end, self.ceiling) else None
         sureness = national(digits, sizes, self.plans)
         if not sureness or not self._stands_free(start, end):
             return None
-        if len(sizes) > 1 and self._is_dotted(first, end):
+        if len(sizes) > 1 and self._is_joined(first, end):
             return None
         return (start, end) if self._is_enough(sureness, start, end, alone) else None
 
-    def _is_dotted(self, first: int, end: int) -> bool:
-        """Whether this is an IP address or a fraction."""
+    def _is_joined(self, first: int, end: int) -> bool:
+        """Whether this is an IP address or a fraction, or groups joined by ``_``; single digits may be."""
+        if "_" in self.text[first:end] and not _UNDERSCORED.fullmatch(self.text, first, end):
+            return True
         return bool(_IP.match(self.text, first, end) or _FRACTION.match(self.text, first, end))
 
     def _is_enough(self, sureness: Sureness, start: int, end: int, alone: bool) -> bool:
