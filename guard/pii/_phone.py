@@ -37,7 +37,9 @@ _OPENING = re.compile(r"(?:\(\s?)?\+\s?\(?\s?|\(\s?")
 _FIRST_SIZES = frozenset({2, 3, 10, 12})
 """Of groups that a number among other digits may begin with, if with neither 0 nor a sign."""
 _BEFORE_FIRST = frozenset("+( ")
-_BAD_LEFT = re.compile(r"(?:[^\W_]|[_#@=\\$€£₺%&-]|.[/]|\d[.:,]|[$€£₺]\s)\Z", re.S)
+_CURRENCY = frozenset("$€£₺")
+_BAD_BEFORE = frozenset("_#@=\\$€£₺%&-/.:,")
+_BAD_LEFT = re.compile(r"(?:[^\W_]|[_#@=\\$€£₺%&-]|.[/]|\d[.:,])\Z", re.S)
 _NAMED_LEFT = re.compile(r"(?:tel|telefon|phone|gsm|cep|mobile|whatsapp|wa\.me|send)[/=:.-]{1,3}\Z", re.I)
 _BAD_RIGHT = re.compile(
     r"(?!(?:x|ext|dahili)\.?\s?\d{1,5}\b)[^\W_]|_|[/\\-][^\W\d_]|:\d|[,.]\d{1,4}(?!\d)|\s?[%$€£₺]"
@@ -79,9 +81,13 @@ def find_phones(text: str, walls: Sequence[_Span], regions: tuple[str, ...]) -> 
     found: list[_Span] = []
     floor = 0
     for start, end in (*walls, (len(text), len(text))):
+        stretch = None
         for run in _RUN.finditer(text, floor, start):
-            after = found[-1][1] if found and found[-1][1] > floor else floor
-            found += _in_run(_Stretch(text, after, start, _plans(regions)), run)
+            stretch = stretch or _Stretch(text, floor, start, _plans(regions))
+            numbers = _in_run(stretch, run)
+            if numbers:
+                found += numbers
+                stretch.floor = numbers[-1][1]
         floor = end
     return found
 
@@ -224,10 +230,17 @@ class _Stretch:
         return first
 
     def _stands_free(self, start: int, end: int) -> bool:
-        left = self.text[max(self.floor, start - 16) : start]
-        if _BAD_LEFT.search(left[-2:]) and not _NAMED_LEFT.search(left):
-            return False
-        return _BAD_RIGHT.match(self.text, end, self.ceiling) is None
+        text = self.text
+        if start > self.floor:
+            last = text[start - 1]
+            if last in " \n":
+                if text[start - 2 : start - 1] in _CURRENCY:
+                    return False
+            elif last.isalnum() or last in _BAD_BEFORE:
+                left = text[max(self.floor, start - 16) : start]
+                if _BAD_LEFT.search(left[-2:]) and not _NAMED_LEFT.search(left):
+                    return False
+        return _BAD_RIGHT.match(text, end, self.ceiling) is None
 
     def _said_beside(self, start: int, end: int) -> str:
         """What words say the number is: ``phone``, ``other`` or nothing.

@@ -158,8 +158,21 @@ _JOINING = frozenset({"nolu", "numarali"})
 
 
 def _said(word: str) -> str:
-    if word in _PHONE_WORDS or word.startswith(_PHONE_STEMS):
-        return "phone"
-    if word in _OTHER_WORDS or word.startswith(_OTHER_STEMS):
-        return "other"
-    return ""
+    said = _SAID_BY_WORD.get(word)
+    if said is None:
+        for stem, by_stem in _SAID_BY_STEM.get(word[:3], ()):
+            if word.startswith(stem):
+                return by_stem
+    return said or ""
+
+
+_SAID_BY_WORD = dict.fromkeys(_OTHER_WORDS, "other") | dict.fromkeys(_PHONE_WORDS, "phone")
+_SAID_BY_STEM = {
+    stem[:3]: [
+        (longer, said)
+        for said, stems in (("phone", _PHONE_STEMS), ("other", _OTHER_STEMS))
+        for longer in stems
+        if longer[:3] == stem[:3]
+    ]
+    for stem in _PHONE_STEMS + _OTHER_STEMS
+}
