@@ -34,12 +34,14 @@ _SIGN = re.compile(
     r"|[ \n\t](?:[Aa][Tt]|[ÄäEe][Tt]|[Aa]\u0308[Tt]|[Aa]t\ssign|at\sişareti|et\sişareti|[Kk]uyruklu\sa)(?=\s)"
     r"|[*_|-][Aa][Tt][*_|-]"
 )
+_PLAIN_SIGN = re.compile("@")
 _LEFT_DOT = (
     r"(?:\s{0,2}[\])}>]\s?(?i:tod|atkon|\.)\s?[\[({<]\s{0,2}"
     r"|\s{1,2}(?i:tod|atkon|erocsrednu|hsad|nehpyh|sulp|erit\stla|igziç\stla|erit)\s{1,2})"
 )
 _LEFT = re.compile(rf"\s{{0,3}}({_LOCAL}{{1,64}}+(?:{_LEFT_DOT}{_LOCAL}{{1,64}}+){{0,4}})")
 _LEFT_SPELLED = re.compile(_LEFT_DOT)
+_GLUED_LEFT = re.compile(f"{_LOCAL}{{1,64}}+")
 _QUOTED = re.compile(r'"[^"\\\n]{1,64}"')
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,8}}")
 _WORD_DOT = re.compile(
@@ -58,10 +60,11 @@ _LAST_WORD = re.compile(r"(\w+)\W{0,2}\Z")
 def find_addresses(text: str) -> list[tuple[int, int]]:
     """Return where addresses stand in folded ``text``, in order."""
     found: list[tuple[int, int]] = []
-    if "@" not in text and not _may_hide(text):
+    hidden = _may_hide(text)
+    if not hidden and "@" not in text:
         return found
     floor = 0
-    for sign in _SIGN.finditer(text):
+    for sign in (_SIGN if hidden else _PLAIN_SIGN).finditer(text):
         if sign.start() < floor:
             continue
         span = _address(text, floor, sign.start(), sign.end())
@@ -108,7 +111,7 @@ def _glued(text: str, floor: int, sign: int, after: int) -> tuple[int, int] | No
     start = _quoted_start(text, floor, sign)
     if start is None:
         reach = text[max(floor, sign - 64) : sign][::-1]
-        local = re.match(f"{_LOCAL}+", reach)
+        local = _GLUED_LEFT.match(reach)
         start = sign - len(local[0]) if local else sign
         while start < sign and text[start] in _TRIM:
             start += 1

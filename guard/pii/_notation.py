@@ -7,7 +7,7 @@ United States (415) 555-2671; E.123 for the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 from guard.pii._plan import Plan, is_possible_abroad
@@ -55,8 +55,9 @@ def international(digits: str, plans: Iterable[Plan]) -> bool:
     return len(digits) <= 15 and is_possible_abroad(digits)
 
 
-def national(digits: str, sizes: Sizes, plans: Iterable[Plan]) -> Sureness:
-    """How sure it is that ``digits`` in groups of ``sizes`` are a number of one of ``plans``, without ``+``."""
+def national(digits: str, parts: Sequence[str], plans: Iterable[Plan]) -> Sureness:
+    """How sure it is that ``digits``, written in ``parts``, are a number of one of ``plans``, without ``+``."""
+    sizes = tuple(map(len, parts))
     count = len(digits)
     spaced = count == len(sizes)
     best = Sureness.NONE

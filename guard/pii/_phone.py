@@ -99,24 +99,22 @@ def _plans(regions: tuple[str, ...]) -> tuple[Plan, ...]:
 
 def _in_run(stretch: _Stretch, run: re.Match[str]) -> Sequence[_Span]:
     written = run[0]
+    start, end = run.span()
     if written.isdecimal():
-        before = stretch.text[run.start() - 1 : run.start()]
-        if before.isalpha() or before == "#":
-            return ()
-        whole = stretch.number([run.span()], alone=True)
+        whole = stretch.number([written], start, end, alone=True)
         return (whole,) if whole else ()
-    groups = [group.span() for group in _GROUP.finditer(stretch.text, *run.span())]
-    whole = stretch.number(groups, alone=True)
+    parts = _GROUP.findall(written)
+    whole = stretch.number(parts, start, end, alone=True)
     if whole:
         return (whole,)
-    if (" " in written or "/" in written or "\t" in written) and not _is_card_like(groups):
-        return _by_groups(stretch, groups)
+    if (" " in written or "/" in written or "\t" in written) and not _is_card_like(parts):
+        return _by_groups(stretch, [group.span() for group in _GROUP.finditer(stretch.text, start, end)])
     return ()
 
 
-def _is_card_like(groups: list[_Span]) -> bool:
+def _is_card_like(parts: list[str]) -> bool:
     """Cards and IBANs: fours, all but the ends."""
-    return len(groups) >= 4 and all(end - start == 4 for start, end in groups[1:-1])
+    return len(parts) >= 4 and len(parts[1]) == 4 and all(len(part) == 4 for part in parts[1:-1])
 
 
 def _by_groups(stretch: _Stretch, groups: list[_Span]) -> list[_Span]:
@@ -128,11 +126,11 @@ def _by_groups(stretch: _Stretch, groups: list[_Span]) -> list[_Span]:
         if span is None:
             at += 1
             continue
-        before = stretch.number(groups[left_over:at], alone=True)
+        before = stretch.number_of(groups[left_over:at], alone=True)
         found += (before, span) if before else (span,)
         stretch.floor = span[1]
         at = left_over = at + used
-    rest = stretch.number(groups[left_over:], alone=True) if left_over else None
+    rest = stretch.number_of(groups[left_over:], alone=True) if left_over else None
     return [*found, rest] if rest else found
 
 
@@ -150,7 +148,7 @@ def _longest_from(stretch: _Stretch, groups: list[_Span], at: int, *, behind_num
         last = at + used
         if last < len(groups) and not set(text[groups[last - 1][1] : groups[last][0]]) & set(" \t/"):
             continue
-        span = stretch.number(groups[at:last], alone=not at)
+        span = stretch.number_of(groups[at:last], alone=not at)
         if span:
             return span, used
     return None, 0
@@ -178,27 +176,36 @@ class _Stretch:
         self.ceiling = ceiling
         self.plans = plans
 
-    def number(self, groups: list[_Span], *, alone: bool) -> _Span | None:
-        """Return where the number of these groups stands, None if it is none.
+    def number_of(self, groups: list[_Span], *, alone: bool) -> _Span | None:
+        """As ``number``, for the groups at these places; there may be none."""
+        if not groups or len(groups) > _DIGITS_MAX:
+            return None
+        parts = [self.text[start:end] for start, end in groups]
+        return self.number(parts, groups[0][0], groups[-1][1], alone=alone)
+
+    def number(self, parts: list[str], first: int, end: int, *, alone: bool) -> _Span | None:
+        """Return where the number of these groups of digits stands, None if it is none.
 
         Args:
-            groups: digits that belong together.
+            parts: the groups.
+            first: where the first one begins.
+            end: where the last one ends.
             alone: False among other digits, where a word beside them proves nothing.
         """
-        text = self.text
-        sizes = tuple([end - start for start, end in groups[: _DIGITS_MAX + 1]])
-        if not _DIGITS_MIN <= sum(sizes) <= _DIGITS_MAX:
+        if len(parts) > _DIGITS_MAX:
             return None
-        first, end = groups[0][0], groups[-1][1]
+        text = self.text
+        digits = "".join(parts)
+        if not _DIGITS_MIN <= len(digits) <= _DIGITS_MAX:
+            return None
         start = self._opening(first) if text[first - 1 : first] in _BEFORE_FIRST else first
-        digits = "".join([text[start:end] for start, end in groups])
         if start < first and "+" in text[start:first]:
             right = international(digits, self.plans) and self._stands_free(start, end)
             return (start, end) if right and not _UNIT_RIGHT.match(text, end, self.ceiling) else None
-        sureness = national(digits, sizes, self.plans)
+        sureness = national(digits, parts, self.plans)
         if not sureness or not self._stands_free(start, end):
             return None
-        if len(sizes) > 1 and self._is_joined(first, end):
+        if len(parts) > 1 and self._is_joined(first, end):
             return None
         return (start, end) if self._is_enough(sureness, start, end, alone) else None
 

@@ -61,11 +61,14 @@ def redact(text: str, *, regions: tuple[str, ...] = DEFAULT_REGIONS) -> Redactio
     phones = find_phones(folded.text, _walls(folded.text, addresses), regions)
     if not addresses and not phones:
         return Redaction(text, ())
-    found = sorted([(at, Kind.EMAIL) for at in addresses] + [(at, Kind.PHONE) for at in phones])
+    found = [(start, end, Kind.EMAIL) for start, end in addresses]
+    found += [(start, end, Kind.PHONE) for start, end in phones]
+    if addresses and phones:
+        found.sort()
     parts: list[str] = []
     findings: list[Finding] = []
     copied = 0
-    for (start, end), kind in found:
+    for start, end, kind in found:
         start, end = folded.origin(start, end)
         findings.append(Finding(kind, start, end))
         parts += (text[copied:start], _PLACEHOLDER[kind])
