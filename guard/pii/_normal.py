@@ -69,7 +69,7 @@ def _table() -> dict[int, str]:
 
 
 _FOLD = _table()
-_SUSPECT = re.compile("[\u00a0\u00ad\u034f\u058a-\U0010ffff]")
+_SUSPECT = re.compile("[^\x00-\x9f\u00a1-\u00ac\u00ae-\u034e\u0350-\u0589]")
 """Holds all that is folded, and is quick on Latin, Greek and Cyrillic letters."""
 
 
@@ -82,8 +82,6 @@ class Folded:
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """Where ``text[start:end]`` stands in the original, with what is left out in it and right behind it."""
-        if not self.unseen:
-            return start, end
         return self._before(start), self._before(end)
 
     def _before(self, at: int) -> int:

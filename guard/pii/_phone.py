@@ -31,13 +31,14 @@ _GROUPS_MAX = 8
 _LEFT_REACH = 48
 _RIGHT_REACH = 32
 
-_RUN = re.compile(r"\d(?:(?:[ \t()/_-]|\.(?!\s)){0,3}\d){7,}+")
+_RUN = re.compile(r"\d++(?:(?:[ \t()/_-]|\.(?!\s)){1,3}+\d++)*+")
 _GROUP = re.compile(r"\d+")
 _OPENING = re.compile(r"(?:\(\s?)?\+\s?\(?\s?|\(\s?")
 _FIRST_SIZES = frozenset({2, 3, 10, 12})
 """Of groups that a number among other digits may begin with, if with neither 0 nor a sign."""
-_BEFORE_FIRST = frozenset("+( ")
+_SIGNS = frozenset("+(")
 _CURRENCY = frozenset("$€£₺")
+_BAD_AFTER_BLANK = frozenset("%$€£₺")
 _BAD_BEFORE = frozenset("_#@=\\$€£₺%&-/.:,")
 _BAD_LEFT = re.compile(r"(?:[^\W_]|[_#@=\\$€£₺%&-]|.[/]|\d[.:,])\Z", re.S)
 _NAMED_LEFT = re.compile(r"(?:tel|telefon|phone|gsm|cep|mobile|whatsapp|wa\.me|send)[/=:.-]{1,3}\Z", re.I)
@@ -83,6 +84,8 @@ def find_phones(text: str, walls: Sequence[_Span], regions: tuple[str, ...]) -> 
     for start, end in (*walls, (len(text), len(text))):
         stretch = None
         for run in _RUN.finditer(text, floor, start):
+            if run.end() - run.start() < _DIGITS_MIN:
+                continue
             stretch = stretch or _Stretch(text, floor, start, _plans(regions))
             numbers = _in_run(stretch, run)
             if numbers:
@@ -107,7 +110,7 @@ def _in_run(stretch: _Stretch, run: re.Match[str]) -> Sequence[_Span]:
     whole = stretch.number(parts, start, end, alone=True)
     if whole:
         return (whole,)
-    if (" " in written or "/" in written or "\t" in written) and not _is_card_like(parts):
+    if (" " in written or "/" in written or "\t" in written) and end - start > 9 and not _is_card_like(parts):
         return _by_groups(stretch, [group.span() for group in _GROUP.finditer(stretch.text, start, end)])
     return ()
 
@@ -198,7 +201,10 @@ class _Stretch:
         digits = "".join(parts)
         if not _DIGITS_MIN <= len(digits) <= _DIGITS_MAX:
             return None
-        start = self._opening(first) if text[first - 1 : first] in _BEFORE_FIRST else first
+        start = first
+        before = text[first - 1 : first]
+        if before in _SIGNS or (before == " " and text[first - 2 : first - 1] in _SIGNS):
+            start = self._opening(first)
         if start < first and "+" in text[start:first]:
             right = international(digits, self.plans) and self._stands_free(start, end)
             return (start, end) if right and not _UNIT_RIGHT.match(text, end, self.ceiling) else None
@@ -229,8 +235,6 @@ class _Stretch:
 
     def _opening(self, first: int) -> int:
         """Where ``+`` or ``(`` before the first digit begins."""
-        if self.text[first - 1] == " " and self.text[first - 2 : first - 1] not in {"+", "("}:
-            return first
         for back in (5, 4, 3, 2, 1):
             if first - back >= self.floor and _OPENING.fullmatch(self.text, first - back, first):
                 return first - back
@@ -247,6 +251,8 @@ class _Stretch:
                 left = text[max(self.floor, start - 16) : start]
                 if _BAD_LEFT.search(left[-2:]) and not _NAMED_LEFT.search(left):
                     return False
+        if end == self.ceiling or (text[end] == " " and text[end + 1 : end + 2] not in _BAD_AFTER_BLANK):
+            return True
         return _BAD_RIGHT.match(text, end, self.ceiling) is None
 
     def _said_beside(self, start: int, end: int) -> str:
@@ -254,9 +260,12 @@ class _Stretch:
 
         A word for phones right behind it counts most, as Turkish has it; then the nearest before, then one after.
         """
-        cut = _CUT_RIGHT.search(self.text, end, min(self.ceiling, end + _RIGHT_REACH))
-        right = self.text[end : cut.start() if cut else min(self.ceiling, end + _RIGHT_REACH)]
-        next_to = _NEXT_TO.match(right)
-        if next_to and said_after(next_to[1]) == "phone":
-            return "phone"
-        return said_before(self.text[max(self.floor, start - _LEFT_REACH) : start]) or said_after(right)
+        said = said_before(self.text[max(self.floor, start - _LEFT_REACH) : start])
+        if said == "phone":
+            return said
+        if said:
+            next_to = _NEXT_TO.match(self.text, end, self.ceiling)
+            return "phone" if next_to and said_after(next_to[1]) == "phone" else said
+        reach = min(self.ceiling, end + _RIGHT_REACH)
+        cut = _CUT_RIGHT.search(self.text, end, reach)
+        return said_after(self.text[end : cut.start() if cut else reach])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from guard.pii._address import find_addresses
 from guard.pii._normal import fold
@@ -20,8 +20,7 @@ class Kind(StrEnum):
     PHONE = "phone"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A piece of personal data: ``original[start:end]``."""
 
     kind: Kind
@@ -29,8 +28,7 @@ class Finding:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Redaction:
+class Redaction(NamedTuple):
     """A text with its findings replaced; ``findings`` count in the original, in order, without overlap."""
 
     text: str
@@ -38,7 +36,6 @@ class Redaction:
 
 
 _TOKEN = re.compile(r"\[(?:EMAIL|PHONE)\]")
-_PLACEHOLDER = {Kind.EMAIL: "[EMAIL]", Kind.PHONE: "[PHONE]"}
 
 
 def redact(text: str, *, regions: tuple[str, ...] = DEFAULT_REGIONS) -> Redaction:
@@ -61,17 +58,18 @@ def redact(text: str, *, regions: tuple[str, ...] = DEFAULT_REGIONS) -> Redactio
     phones = find_phones(folded.text, _walls(folded.text, addresses), regions)
     if not addresses and not phones:
         return Redaction(text, ())
-    found = [(start, end, Kind.EMAIL) for start, end in addresses]
-    found += [(start, end, Kind.PHONE) for start, end in phones]
+    found = [(start, end, Kind.EMAIL, "[EMAIL]") for start, end in addresses]
+    found += [(start, end, Kind.PHONE, "[PHONE]") for start, end in phones]
     if addresses and phones:
         found.sort()
     parts: list[str] = []
     findings: list[Finding] = []
     copied = 0
-    for start, end, kind in found:
-        start, end = folded.origin(start, end)
+    for start, end, kind, placeholder in found:
+        if folded.unseen:
+            start, end = folded.origin(start, end)
         findings.append(Finding(kind, start, end))
-        parts += (text[copied:start], _PLACEHOLDER[kind])
+        parts += (text[copied:start], placeholder)
         copied = end
     parts.append(text[copied:])
     return Redaction("".join(parts), tuple(findings))
