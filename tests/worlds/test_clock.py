@@ -1,10 +1,12 @@
 """Virtual time: exact, in order, and lanes run beside the main course without ever running at once."""
 
+import asyncio
 import threading
 
 import pytest
 
 from zepguard.worlds.sim.clock import START, VirtualClock
+from zepguard.worlds.sim.frozen import FrozenTime
 
 
 def test_time_passes_when_somebody_sleeps_and_only_then() -> None:
@@ -102,3 +104,28 @@ def test_closing_ends_the_lanes_that_sleep() -> None:
     clock.close()
     assert ended == ["unwound"]
     assert threading.active_count() == before
+
+
+def test_a_loop_in_another_thread_sets_no_timer_in_virtual_time() -> None:
+    """A server that runs beside the world goes on, also over the moments in which time freezes and thaws."""
+    loop = asyncio.new_event_loop()
+    times: list[float] = []
+
+    async def look(stop: threading.Event) -> None:
+        while not stop.is_set():
+            times.append(loop.time())
+            await asyncio.sleep(0)
+
+    stop = threading.Event()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(look(stop)))
+    thread.start()
+    try:
+        for _ in range(3):
+            frozen = FrozenTime()
+            frozen.start()
+            frozen.stop()
+    finally:
+        stop.set()
+        thread.join()
+        loop.close()
+    assert max(times) - min(times) < START / 2

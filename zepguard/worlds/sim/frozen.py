@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +18,11 @@ __all__ = ["FrozenTime"]
 _REAL = ["zepguard.drills.plugin", "_pytest.timing"]
 
 
+def _loop_time(self: asyncio.BaseEventLoop, now: Callable[[], float] = time.monotonic) -> float:
+    # A default, since freezegun puts its own clock in the place of every module's attributes.
+    return now()
+
+
 class FrozenTime:
     """Stands at the virtual clock's time until stopped; asyncio's loops keep real time."""
 
@@ -24,7 +32,12 @@ class FrozenTime:
         self._frozen: Any = None
 
     def start(self) -> None:
-        """Freeze. Walks all loaded modules: import first what will be needed."""
+        """Freeze. Walks all loaded modules: import first what will be needed.
+
+        freezegun gives loops their real time only after it has frozen the clock: a loop that runs in another thread
+        and sets a timer in between would wait for a moment that never comes. So they get it before.
+        """
+        asyncio.BaseEventLoop.time = _loop_time  # type: ignore[method-assign]
         self._frozen = self._freezing.start()
 
     def move(self, now: float) -> None:
