@@ -29,6 +29,8 @@ class Sureness(IntEnum):
     """Nothing."""
 
 
+_NONE, _POSSIBLE, _LIKELY, _SURE = Sureness
+
 _WITHOUT_TRUNK: dict[str, dict[Sizes, Sureness]] = {
     "TR": {
         (3, 3, 2, 2): Sureness.SURE,
@@ -60,7 +62,7 @@ def national(digits: str, parts: Sequence[str], plans: Iterable[Plan]) -> Surene
     sizes = tuple(map(len, parts))
     count = len(digits)
     spaced = count == len(sizes)
-    best = Sureness.NONE
+    best = _NONE
     if digits[0] == "0":
         for plan in plans:
             if digits.startswith(plan.code, 2) and digits[1] == "0":
@@ -71,49 +73,53 @@ def national(digits: str, parts: Sequence[str], plans: Iterable[Plan]) -> Surene
     usual = spaced or sizes in _SHAPES
     for plan in plans:
         if usual and count in plan.lengths:
-            best = max(best, _bare(digits, sizes, plan, spaced))
-        if count - len(plan.code) in plan.lengths and digits.startswith(plan.code):
-            best = max(best, _with_code(digits, sizes, plan, spaced))
+            sureness = _bare(digits, sizes, plan, spaced)
+            if sureness > best:
+                best = sureness
+        if digits.startswith(plan.code) and count - len(plan.code) in plan.lengths:
+            sureness = _with_code(digits, sizes, plan, spaced)
+            if sureness > best:
+                best = sureness
     return best
 
 
 def _dialled_out(number: str, sizes: Sizes, plan: Plan) -> Sureness:
     """Behind ``00`` and the country code."""
     if not plan.assigns(number):
-        return Sureness.POSSIBLE if plan.allows(number) else Sureness.NONE
-    return Sureness.SURE if len(sizes) > 1 else Sureness.LIKELY
+        return _POSSIBLE if plan.allows(number) else _NONE
+    return _SURE if len(sizes) > 1 else _LIKELY
 
 
 def _with_trunk(number: str, sizes: Sizes, plan: Plan, spaced: bool) -> Sureness:
     """Behind a ``0``, which ``sizes`` count."""
     assigned = plan.assigns(number)
     if not assigned and not plan.allows(number):
-        return Sureness.NONE
+        return _NONE
     if len(sizes) == 1:
-        return Sureness.LIKELY if assigned else Sureness.POSSIBLE
+        return _LIKELY if assigned else _POSSIBLE
     if spaced or (sizes[0] in (1, 3, 4, 5) and max(sizes) > 2):
-        return Sureness.SURE if assigned else Sureness.LIKELY
-    return Sureness.LIKELY if assigned and all(size == 2 for size in sizes[:-1]) else Sureness.POSSIBLE
+        return _SURE if assigned else _LIKELY
+    return _LIKELY if assigned and all(size == 2 for size in sizes[:-1]) else _POSSIBLE
 
 
 def _with_code(digits: str, sizes: Sizes, plan: Plan, spaced: bool) -> Sureness:
     """Behind the country code alone."""
     number = digits[len(plan.code) :]
     if not plan.assigns(number):
-        return Sureness.POSSIBLE if plan.allows(number) else Sureness.NONE
+        return _POSSIBLE if plan.allows(number) else _NONE
     if len(sizes) > 2 and sizes[0] == len(plan.code):
-        usual = _WITHOUT_TRUNK.get(plan.region, {}).get(sizes[1:], Sureness.POSSIBLE)
-        return Sureness.SURE if usual and plan.code != plan.trunk else usual
-    return Sureness.LIKELY if spaced or len(digits) >= 12 else Sureness.POSSIBLE
+        usual = _WITHOUT_TRUNK.get(plan.region, {}).get(sizes[1:], _POSSIBLE)
+        return _SURE if usual and plan.code != plan.trunk else usual
+    return _LIKELY if spaced or len(digits) >= 12 else _POSSIBLE
 
 
 def _bare(digits: str, sizes: Sizes, plan: Plan, spaced: bool) -> Sureness:
     """Neither of them."""
-    usual = _WITHOUT_TRUNK.get(plan.region, {}).get(sizes, Sureness.NONE)
+    usual = _WITHOUT_TRUNK.get(plan.region, {}).get(sizes, _NONE)
     if usual and plan.allows(digits):
-        return usual if plan.assigns(digits) or plan.region == "US" else Sureness.POSSIBLE
+        return usual if plan.assigns(digits) or plan.region == "US" else _POSSIBLE
     if not plan.assigns(digits):
-        return Sureness.NONE
+        return _NONE
     if plan.region == "TR" and digits[0] == "5" and (spaced or len(sizes) == 1):
-        return Sureness.LIKELY  # a mobile; Unix times and most counters do not begin with 5
-    return Sureness.POSSIBLE
+        return _LIKELY  # a mobile; Unix times and most counters do not begin with 5
+    return _POSSIBLE

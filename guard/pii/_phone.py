@@ -34,11 +34,12 @@ _RIGHT_REACH = 32
 _RUN = re.compile(r"\d++(?:(?:[ \t()/_-]|\.(?!\s)){1,3}+\d++)*+")
 _GROUP = re.compile(r"\d+")
 _OPENING = re.compile(r"(?:\(\s?)?\+\s?\(?\s?|\(\s?")
-_FIRST_SIZES = frozenset({2, 3, 10, 12})
+_FIRST_SIZES = frozenset({2, 3, 8, 10, 12})
 """Of groups that a number among other digits may begin with, if with neither 0 nor a sign."""
 _SIGNS = frozenset("+(")
 _CURRENCY = frozenset("$€£₺")
 _BAD_AFTER_BLANK = frozenset("%$€£₺")
+_NEVER_BEFORE = frozenset("#@$€£₺%&\\")
 _BAD_BEFORE = frozenset("_#@=\\$€£₺%&-/.:,")
 _BAD_LEFT = re.compile(r"(?:[^\W_]|[_#@=\\$€£₺%&-]|.[/]|\d[.:,])\Z", re.S)
 _NAMED_LEFT = re.compile(r"(?:tel|telefon|phone|gsm|cep|mobile|whatsapp|wa\.me|send)[/=:.-]{1,3}\Z", re.I)
@@ -140,7 +141,7 @@ def _by_groups(stretch: _Stretch, groups: list[_Span]) -> list[_Span]:
 def _longest_from(stretch: _Stretch, groups: list[_Span], at: int, *, behind_number: bool) -> tuple[_Span | None, int]:
     text = stretch.text
     first, end = groups[at]
-    if at and text[first] != "0" and text[first - 1] not in "+(" and end - first not in _FIRST_SIZES:
+    if text[first] != "0" and text[first - 1 : first] not in _SIGNS and end - first not in _FIRST_SIZES:
         return None, 0
     most = _groups_for(groups, at)
     if not most:
@@ -198,6 +199,8 @@ class _Stretch:
         if len(parts) > _DIGITS_MAX:
             return None
         text = self.text
+        if first > self.floor and text[first - 1] in _NEVER_BEFORE:
+            return None
         digits = "".join(parts)
         if not _DIGITS_MIN <= len(digits) <= _DIGITS_MAX:
             return None
@@ -209,7 +212,7 @@ class _Stretch:
             right = international(digits, self.plans) and self._stands_free(start, end)
             return (start, end) if right and not _UNIT_RIGHT.match(text, end, self.ceiling) else None
         sureness = national(digits, parts, self.plans)
-        if not sureness or not self._stands_free(start, end):
+        if sureness is Sureness.NONE or not self._stands_free(start, end):
             return None
         if len(parts) > 1 and self._is_joined(first, end):
             return None
@@ -226,7 +229,11 @@ class _Stretch:
             return True
         if sureness is Sureness.POSSIBLE and not alone:
             return False
-        if _UNIT_RIGHT.match(self.text, end, self.ceiling):
+        if (
+            end < self.ceiling
+            and (self.text[end] == " " or self.text[end].isalpha())
+            and _UNIT_RIGHT.match(self.text, end, self.ceiling)
+        ):
             return False
         said = self._said_beside(start, end)
         if sureness is Sureness.LIKELY:
