@@ -225,7 +225,7 @@ class _Hidden:
         login = self._looks_like_login()
         if self.labels[-1] in AMBIGUOUS_TLDS and not (to_mailbox or login or len(self.labels) > 2 or self._announced()):
             return False
-        if to_mailbox or login or self.tight:
+        if to_mailbox or login or self.tight or (self.written == "@" and self._begins_line()):
             return True
         return (self.spelled and not self._after_determiner()) or self._announced()
 
@@ -234,6 +234,10 @@ class _Hidden:
 
     def _before(self) -> str:
         return self.text[max(self.floor, self.start - _CONTEXT_REACH) : self.start].rpartition("]")[2]
+
+    def _begins_line(self) -> bool:
+        before = self._before()
+        return not before.strip() or before.endswith("\n")
 
     def _announced(self) -> bool:
         return EMAIL_WORD.search(self._before()) is not None

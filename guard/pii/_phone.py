@@ -11,8 +11,9 @@ A run is tried whole, then by its groups, eight at most from each: time is linea
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 
 from guard.errors import CallerError
 from guard.pii._notation import Sureness, international, national
@@ -32,6 +33,10 @@ _LEFT_REACH = 48
 _RIGHT_REACH = 32
 
 _RUN = re.compile(r"\d++(?:(?:[ \t()/_-]|\.(?!\s)){1,3}+\d++)*+")
+_WRITTEN_MAX = _DIGITS_MAX + 3 * (_DIGITS_MAX - 1)
+_BLANK = re.compile(r"[ \t/]")
+_CARD_LIKE = re.compile(r"\d+(?:\D+\d{4}(?!\d)){2,}+(?:\D+\d+)?")
+"""Cards and IBANs: fours, all but the ends."""
 _GROUP = re.compile(r"\d+")
 _OPENING = re.compile(r"(?:\(\s?)?\+\s?\(?\s?|\(\s?")
 _FIRST_SIZES = frozenset({2, 3, 8, 10, 12})
@@ -78,11 +83,11 @@ def check_regions(regions: tuple[str, ...]) -> None:
             raise UnknownRegion(f"region {region!r} has no numbering plan: use ISO 3166 codes such as 'TR'")
 
 
-def find_phones(text: str, walls: Sequence[_Span], regions: tuple[str, ...]) -> list[_Span]:
+def find_phones(text: str, walls: Iterable[_Span], regions: tuple[str, ...]) -> list[_Span]:
     """Return where numbers stand in folded ``text``, in order; none reaches into one of ``walls``."""
     found: list[_Span] = []
     floor = 0
-    for start, end in (*walls, (len(text), len(text))):
+    for start, end in chain(walls, ((len(text), len(text)),)):
         stretch = None
         for run in _RUN.finditer(text, floor, start):
             if run.end() - run.start() < _DIGITS_MIN:
@@ -107,18 +112,13 @@ def _in_run(stretch: _Stretch, run: re.Match[str]) -> Sequence[_Span]:
     if written.isdecimal():
         whole = stretch.number([written], start, end, alone=True)
         return (whole,) if whole else ()
-    parts = _GROUP.findall(written)
-    whole = stretch.number(parts, start, end, alone=True)
-    if whole:
-        return (whole,)
-    if (" " in written or "/" in written or "\t" in written) and end - start > 9 and not _is_card_like(parts):
+    if end - start <= _WRITTEN_MAX:
+        whole = stretch.number(_GROUP.findall(written), start, end, alone=True)
+        if whole:
+            return (whole,)
+    if end - start > _DIGITS_MIN + 1 and _BLANK.search(written) and not _CARD_LIKE.fullmatch(written):
         return _by_groups(stretch, [group.span() for group in _GROUP.finditer(stretch.text, start, end)])
     return ()
-
-
-def _is_card_like(parts: list[str]) -> bool:
-    """Cards and IBANs: fours, all but the ends."""
-    return len(parts) >= 4 and len(parts[1]) == 4 and all(len(part) == 4 for part in parts[1:-1])
 
 
 def _by_groups(stretch: _Stretch, groups: list[_Span]) -> list[_Span]:

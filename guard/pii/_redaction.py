@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
+from heapq import merge
 from typing import NamedTuple
 
 from guard.pii._address import find_addresses
@@ -52,7 +54,8 @@ def redact(text: str, *, regions: tuple[str, ...] = DEFAULT_REGIONS) -> Redactio
     Raises:
         UnknownRegion: for a code without a numbering plan; never for a text.
     """
-    check_regions(regions)
+    if regions is not DEFAULT_REGIONS:
+        check_regions(regions)
     folded = fold(text)
     addresses = find_addresses(folded.text)
     phones = find_phones(folded.text, _walls(folded.text, addresses), regions)
@@ -75,8 +78,9 @@ def redact(text: str, *, regions: tuple[str, ...] = DEFAULT_REGIONS) -> Redactio
     return Redaction("".join(parts), tuple(findings))
 
 
-def _walls(text: str, addresses: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _walls(text: str, addresses: list[tuple[int, int]]) -> Iterable[tuple[int, int]]:
     """Addresses and the placeholders of an earlier time."""
     if "[" not in text:
         return addresses
-    return sorted([*addresses, *(token.span() for token in _TOKEN.finditer(text))])
+    placeholders = (token.span() for token in _TOKEN.finditer(text))
+    return merge(addresses, placeholders) if addresses else placeholders

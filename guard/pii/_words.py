@@ -63,6 +63,7 @@ AMBIGUOUS_TLDS = _words(
 
 NOT_A_NAME = _words(
     """
+    lunch dinner breakfast brunch coffee drinks party
     me us them you him her it this that these those here there look looks looked looking shop shops shopped
     shopping buy buying bought sell selling sold order orders ordered ordering book booked booking find found
     visit visited visiting meet meeting met see seen saw check checked checking available online work works worked
@@ -135,8 +136,8 @@ def said_before(text: str) -> str:
     while words:
         word = words.pop()
         said = "phone" if word == "number" and words and words[-1] in _WHOSE else _said(word)
-        if said == "phone" and words and words[-1].startswith(_OTHER_STEMS):
-            return "other"  # kart numaram, order phone
+        if word.startswith("numara") and words and words[-1].startswith(_OTHER_STEMS):
+            return "other"  # kart numaram: my card's number
         if said:
             return said
     return ""

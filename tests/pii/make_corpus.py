@@ -1,9 +1,10 @@
+# ruff: noqa: E501 (lists of forms read better unbroken)
 """Makes ``corpus.jsonl``: chat messages in English and Turkish with their addresses and numbers marked.
 
     python tests/pii/make_corpus.py [--check]
 
-Sentences are templates; ``{name}`` calls a maker below with the corpus' own random numbers. Makers marked with ``hit``
-give personal data, all others things that look like it. Nothing here knows the detector: numbers are made of prefixes that
+Sentences are templates; ``{name}`` calls a maker below with the corpus' own random numbers. Those in ``HITS`` give
+personal data, all others things that look like it. Nothing here knows the detector: numbers are made of prefixes that
 operators were given, addresses of names and hosts. Line: ``{"text", "lang", "spans": [[kind, form, start, end]]}``.
 """
 
@@ -20,19 +21,26 @@ Maker = Callable[[random.Random], str]
 Hit = tuple[str, str, Maker]
 """Kind, form (ordinary or obfuscated), maker."""
 
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+def sentences(text: str) -> list[str]:
+    return text.strip().splitlines()
+
+
 SEED = 20261123
 MESSAGES = 2600
-NAMES = (
-    "ali ayse mehmet zeynep fatma emre deniz john sarah mike emily oliver sophie andreas maria nikos elif burak".split()
+NAMES = words(
+    "ali ayse mehmet zeynep fatma emre deniz john sarah mike emily oliver sophie andreas maria nikos elif burak"
 )
-SURNAMES = "yilmaz kaya demir celik smith jones brown taylor georgiou christou ozturk arslan wilson evans".split()
-HOSTS = "gmail.com hotmail.com outlook.com yahoo.com icloud.com firma.com.tr metu.edu.tr example.org acme.co.uk".split()
-MORE_HOSTS = (
-    "kibris-emlak.com cyta.com.cy ciu.edu.tr startup.io posta.net deniz-ticaret.gov.tr proton.me web.de".split()
-)
-MOBILE_TR = "530 531 532 533 535 536 537 538 541 542 543 544 545 546 551 552 553 554 555 505 506 507".split()
-AREA_TR = "212 216 312 232 242 224 322 342".split()
-AREA_US = "212 213 312 415 617 202 305 702 206 512".split()
+SURNAMES = words("yilmaz kaya demir celik smith jones brown taylor georgiou christou ozturk arslan wilson evans")
+HOSTS = words("gmail.com hotmail.com outlook.com yahoo.com icloud.com firma.com.tr metu.edu.tr example.org acme.co.uk")
+MORE_HOSTS = words("kibris-emlak.com cyta.com.cy ciu.edu.tr startup.io posta.net deniz-ticaret.gov.tr proton.me web.de")
+MOBILE_TR = words("530 531 532 533 535 536 537 538 541 542 543 544 545 546 551 552 553 554 555 505 506 507")
+AREA_TR = words("212 216 312 232 242 224 322 342")
+AREA_US = words("212 213 312 415 617 202 305 702 206 512")
 WIDE = {ord(c): ord(c) + 0xFEE0 for c in map(chr, range(0x21, 0x7F))}
 
 
@@ -265,7 +273,7 @@ DECOYS: dict[str, Maker] = {
     "site_dot": lambda r: r.choice(["amazon dot com", "booking dot com", "stripe dot com"]),
 }  # fmt: skip
 
-EN_HITS = """
+EN_HITS = sentences("""
 Hi, could you send the invoice to {email} please?
 my email is {email}, thanks!
 You can reach me at {email} or {phone}.
@@ -295,8 +303,8 @@ new mail {wide_email}
 my number: {odd_phone}
 ring {odd_phone} and ask for {name}
 {odd_phone}
-""".strip().splitlines()  # fmt: skip
-TR_HITS = """
+""")
+TR_HITS = sentences("""
 Merhaba, faturayı {email} adresine gönderir misiniz?
 mail adresim {email} teşekkürler
 Bana {phone} numarasından ulaşabilirsiniz
@@ -322,8 +330,8 @@ adres şu {wide_email}
 {wide_email} yazabilirsin
 numaramı gizli yazıyorum {odd_phone}
 ara beni {odd_phone}
-""".strip().splitlines()  # fmt: skip
-EN_DECOYS = """
+""")
+EN_DECOYS = sentences("""
 Where is my order {order}?
 order number {order}, ordered on {date}
 tracking {order} says delivered {moment}
@@ -368,8 +376,8 @@ log line {moment} worker-{number} took {number} ms
 serial no {order}, model {number}
 between {place} and {place}
 it costs {price} @ {site}
-""".strip().splitlines()  # fmt: skip
-TR_DECOYS = """
+""")
+TR_DECOYS = sentences("""
 {order} numaralı siparişim nerede?
 sipariş no {order}, {date} tarihli
 kargo takip numarası {order}
@@ -407,7 +415,7 @@ dekont {order} ekte
 {uuid}
 {moment} tarihinde hata aldım
 poliçe {order} bitiş {date}
-""".strip().splitlines()  # fmt: skip
+""")
 
 
 def fill(
@@ -431,7 +439,7 @@ def fill(
 def lines(
     seed: int,
     messages: int,
-    sentences: dict[tuple[str, bool], list[str]],
+    by_language: dict[tuple[str, bool], list[str]],
     hits: dict[str, Hit],
     decoys: dict[str, Maker],
 ) -> list[str]:
@@ -440,26 +448,27 @@ def lines(
     made = []
     for number in range(messages):
         lang, hit = "en" if number % 2 else "tr", number % 5 < 2
-        turn = sentences[lang, hit]
+        turn = by_language[lang, hit]
         text, spans = fill(
             turn[number // 2 % len(turn)] if number // 2 < 3 * len(turn) else r.choice(turn), r, hits, decoys
         )
         if r.random() < 0.15:
-            more, _ = fill(r.choice(sentences[lang, False]), r, hits, decoys)
+            more, _ = fill(r.choice(by_language[lang, False]), r, hits, decoys)
             text = f"{text}{r.choice([chr(10), '. ', '! ', ' 🙂 '])}{more}"
         made.append(json.dumps({"text": text, "lang": lang, "spans": spans}, ensure_ascii=False))
     return made
 
 
-def write(path: Path, made: list[str]) -> int:
+def write(path: Path, made: list[str]) -> None:
     """Write the file, or with ``--check`` say whether it is what would be written."""
     text = "\n".join(made) + "\n"
     if "--check" in sys.argv:
-        return 0 if path.read_text(encoding="utf-8") == text else f"{path.name} is not what its script makes"  # type: ignore[return-value]
+        if path.read_text(encoding="utf-8") != text:
+            sys.exit(f"{path.name} is not what its script makes")
+        return
     path.write_text(text, encoding="utf-8")
-    return 0
 
 
 if __name__ == "__main__":
     SENTENCES = {("en", True): EN_HITS, ("tr", True): TR_HITS, ("en", False): EN_DECOYS, ("tr", False): TR_DECOYS}
-    sys.exit(write(Path(__file__).with_name("corpus.jsonl"), lines(SEED, MESSAGES, SENTENCES, HITS, DECOYS)))
+    write(Path(__file__).with_name("corpus.jsonl"), lines(SEED, MESSAGES, SENTENCES, HITS, DECOYS))
