@@ -49,6 +49,7 @@ _WORD_DOT = re.compile(
     r"(?:\s{0,2}[\[({<]\s?(?i:dot|nokta|\.)\s?[\])}>]\s{0,2}|\s{1,2}(?i:dot|nokta)\s{1,2})"
     rf"({_LABEL}(?:\.{_LABEL}){{0,3}})"
 )
+_BEFORE_WORD_DOT = frozenset(" \n\t[({<")
 _BLANK_DOT = re.compile(rf"(?:\s\.\s?|\.\s)({_LABEL}(?:\.{_LABEL}){{0,3}})")
 _JOINED = re.compile(r"[^\W_]{1,63}(?:[*_|-](?i:dot)[*_|-]([^\W_]{2,63})){1,4}")
 _BLANKS = re.compile(r"\s{0,3}")
@@ -91,16 +92,17 @@ def _address(text: str, floor: int, sign: int, after: int) -> tuple[int, int] | 
     glued = written in {"@", "%40"} and not text[sign - 1 : sign].isspace() and not text[after : after + 1].isspace()
     if glued:
         return _glued(text, floor, sign, after)
-    start = _local_start(text, floor, sign)
-    if start is None:
-        return None
     if written[0] in "*_|-":
         joined = _JOINED.match(text, after)
-        return (start, joined.end()) if joined and joined[1].lower() in TLDS else None
+        start = _local_start(text, floor, sign) if joined and joined[1].lower() in TLDS else None
+        return (start, joined.end()) if joined and start is not None else None
     blanks = _BLANKS.match(text, after)
     host = blanks.end() if blanks else after
     end, spelled = _domain_end(text, host, blanks_around_dot="@" in written)
-    if not end:
+    if not end or text[end : end + 1] == "@":  # "reach me at ali.kaya@..."
+        return None
+    start = _local_start(text, floor, sign)
+    if start is None:
         return None
     hidden = _Hidden(text, floor, start, sign, after, host, end, spelled)
     if written[0] in "[({<":
@@ -110,32 +112,31 @@ def _address(text: str, floor: int, sign: int, after: int) -> tuple[int, int] | 
 
 def _glued(text: str, floor: int, sign: int, after: int) -> tuple[int, int] | None:
     """The plain form; its domain may go on in words."""
-    start = _quoted_start(text, floor, sign)
+    start = _quoted_start(text, floor, sign) if text[sign - 1 : sign] == '"' else None
     if start is None:
-        reach = text[max(floor, sign - 64) : sign][::-1]
-        local = _GLUED_LEFT.match(reach)
-        start = sign - len(local[0]) if local else sign
+        local = _GLUED_LEFT.match(text[max(floor, sign - 64) : sign][::-1])
+        if local is None:
+            return None
+        start = sign - local.end()
         while start < sign and text[start] in _TRIM:
             start += 1
     if start == sign:
         return None
     end, _ = _domain_end(text, after, blanks_around_dot=True)
-    if not end or _PICTURE.match(text[after:end]) or _is_password(text, start):
+    if not end or (text[after].isdigit() and _PICTURE.match(text[after:end])):
+        return None
+    if text[start - 1 : start] == ":" and _is_password(text, start):
         return None
     return start, end
 
 
 def _quoted_start(text: str, floor: int, sign: int) -> int | None:
-    if text[sign - 1 : sign] != '"':
-        return None
     quoted = _QUOTED.match(text[max(floor, sign - 66) : sign][::-1])
     return sign - quoted.end() if quoted else None
 
 
 def _is_password(text: str, start: int) -> bool:
     """Whether ``scheme://user:`` stands right before, so that this is a password and its server."""
-    if text[start - 1 : start] != ":":
-        return False
     return _USERINFO.search(text[max(0, start - 160) : start].rpartition(" ")[2]) is not None
 
 
@@ -159,6 +160,8 @@ def _domain_end(text: str, host: int, *, blanks_around_dot: bool) -> tuple[int, 
     at = plain.end()
     spelled = False
     for _ in range(4):
+        if text[at : at + 1] not in _BEFORE_WORD_DOT:
+            break
         more = _WORD_DOT.match(text, at)
         if more is None:
             break

@@ -65,10 +65,12 @@ def national(digits: str, parts: Sequence[str], plans: Iterable[Plan]) -> Surene
     best = _NONE
     if digits[0] == "0":
         for plan in plans:
-            if digits.startswith(plan.code, 2) and digits[1] == "0":
-                best = max(best, _dialled_out(digits[2 + len(plan.code) :], sizes, plan))
-            elif plan.trunk == "0" and count - 1 in plan.lengths:
+            if plan.trunk == "0" and count - 1 in plan.lengths:
                 best = max(best, _with_trunk(digits[1:], sizes, plan, spaced))
+            if digits[1] == "0" and digits.startswith(plan.code, 2):
+                best = max(best, _dialled_out(digits[2 + len(plan.code) :], sizes, plan))
+            if best is _SURE:
+                break
         return best
     usual = spaced or sizes in _SHAPES
     for plan in plans:

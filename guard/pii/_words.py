@@ -130,9 +130,13 @@ _PLAIN = str.maketrans("İıŞşĞğÜüÖöÇç", "iissgguuoocc")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
+def _plain_words(text: str) -> list[str]:
+    return _WORD.findall(text.lower() if text.isascii() else text.translate(_PLAIN).lower())
+
+
 def said_before(text: str) -> str:
     """What the last telling word of ``text`` says of a number behind it: ``phone``, ``other``, or nothing."""
-    words = _WORD.findall(text.translate(_PLAIN).lower())
+    words = _plain_words(text)
     while words:
         word = words.pop()
         said = "phone" if word == "number" and words and words[-1] in _WHOSE else _said(word)
@@ -145,7 +149,7 @@ def said_before(text: str) -> str:
 
 def said_after(text: str) -> str:
     """What the first telling word of ``text`` says of a number before it."""
-    words = _WORD.findall(text.translate(_PLAIN).lower())
+    words = _plain_words(text)
     for at, word in enumerate(words):
         said = _said(word)
         if said and not (word in _JOINING and _said("".join(words[at + 1 : at + 2])) == "phone"):
