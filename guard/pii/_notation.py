@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from guard.pii._plan import Plan, is_possible_abroad
 
-__all__ = ["Sureness", "international", "national"]
+__all__ = ["SHAPES", "Sureness", "international", "national"]
 
 Sizes = tuple[int, ...]
 
@@ -45,7 +45,8 @@ _ANNOUNCED: frozenset[Sizes] = frozenset(
     {(10,), (9,), (8,), (3, 3, 2, 2), (3, 3, 4), (3, 4, 3), (3, 7), (6, 4), (3, 5, 2), (2, 6), (2, 3, 3), (4, 4),
      (3, 5), (2, 2, 2, 2), (4, 6), (4, 3, 3), (2, 4, 4), (5, 5), (5, 3, 2), (3, 3, 2)}
 )  # fmt: skip
-_SHAPES = _ANNOUNCED.union(*_WITHOUT_TRUNK.values())
+SHAPES = _ANNOUNCED.union(*_WITHOUT_TRUNK.values())
+"""Groups that a number without ``+`` or ``0`` may have."""
 
 
 def international(digits: str, plans: Iterable[Plan]) -> bool:
@@ -64,15 +65,8 @@ def national(digits: str, parts: Sequence[str], plans: Iterable[Plan]) -> Surene
     spaced = count == len(sizes)
     best = _NONE
     if digits[0] == "0":
-        for plan in plans:
-            if plan.trunk == "0" and count - 1 in plan.lengths:
-                best = max(best, _with_trunk(digits[1:], sizes, plan, spaced))
-            if digits[1] == "0" and digits.startswith(plan.code, 2):
-                best = max(best, _dialled_out(digits[2 + len(plan.code) :], sizes, plan))
-            if best is _SURE:
-                break
-        return best
-    usual = spaced or sizes in _SHAPES
+        return _behind_zero(digits, sizes, plans, spaced)
+    usual = spaced or sizes in SHAPES
     for plan in plans:
         if usual and count in plan.lengths:
             sureness = _bare(digits, sizes, plan, spaced)
@@ -82,6 +76,18 @@ def national(digits: str, parts: Sequence[str], plans: Iterable[Plan]) -> Surene
             sureness = _with_code(digits, sizes, plan, spaced)
             if sureness > best:
                 best = sureness
+    return best
+
+
+def _behind_zero(digits: str, sizes: Sizes, plans: Iterable[Plan], spaced: bool) -> Sureness:
+    best = _NONE
+    for plan in plans:
+        if plan.trunk == "0" and len(digits) - 1 in plan.lengths:
+            best = max(best, _with_trunk(digits[1:], sizes, plan, spaced))
+        if digits[1] == "0" and digits.startswith(plan.code, 2):
+            best = max(best, _dialled_out(digits[2 + len(plan.code) :], sizes, plan))
+        if best is _SURE:
+            break
     return best
 
 
@@ -101,7 +107,7 @@ def _with_trunk(number: str, sizes: Sizes, plan: Plan, spaced: bool) -> Sureness
         return _LIKELY if assigned else _POSSIBLE
     if spaced or (sizes[0] in (1, 3, 4, 5) and max(sizes) > 2):
         return _SURE if assigned else _LIKELY
-    return _LIKELY if assigned and all(size == 2 for size in sizes[:-1]) else _POSSIBLE
+    return _LIKELY if assigned and all(size == 2 for size in sizes[:-1]) else _NONE
 
 
 def _with_code(digits: str, sizes: Sizes, plan: Plan, spaced: bool) -> Sureness:

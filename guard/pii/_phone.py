@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import chain
 
 from guard.errors import CallerError
-from guard.pii._notation import Sureness, international, national
+from guard.pii._notation import SHAPES, Sureness, international, national
 from guard.pii._plan import Plan, plan_of
 from guard.pii._words import said_after, said_before
 
@@ -113,10 +113,13 @@ def _in_run(stretch: _Stretch, run: re.Match[str]) -> Sequence[_Span]:
         whole = stretch.number([written], start, end, alone=True)
         return (whole,) if whole else ()
     if end - start <= _WRITTEN_MAX:
-        whole = stretch.number(_GROUP.findall(written), start, end, alone=True)
+        parts = _GROUP.findall(written)
+        whole = stretch.number(parts, start, end, alone=True)
         if whole:
             return (whole,)
-    if end - start > _DIGITS_MIN + 1 and _BLANK.search(written) and not _CARD_LIKE.fullmatch(written):
+        if sum(map(len, parts)) <= _DIGITS_MIN:
+            return ()
+    if _BLANK.search(written) and not _CARD_LIKE.fullmatch(written):
         return _by_groups(stretch, [group.span() for group in _GROUP.finditer(stretch.text, start, end)])
     return ()
 
@@ -141,14 +144,15 @@ def _by_groups(stretch: _Stretch, groups: list[_Span]) -> list[_Span]:
 def _longest_from(stretch: _Stretch, groups: list[_Span], at: int, *, behind_number: bool) -> tuple[_Span | None, int]:
     text = stretch.text
     first, end = groups[at]
-    if text[first] != "0" and text[first - 1 : first] not in _SIGNS and end - first not in _FIRST_SIZES:
+    bare = text[first] != "0" and text[first - 1 : first] not in _SIGNS
+    if bare and end - first not in _FIRST_SIZES:
         return None, 0
-    most = _groups_for(groups, at)
-    if not most:
+    if at and not behind_number and not text[groups[at - 1][1] : first].rstrip("(")[-1:].isspace():
         return None, 0
-    if at and not behind_number and not text[groups[at - 1][1] : groups[at][0]].rstrip("(")[-1:].isspace():
-        return None, 0
-    for used in range(most, 0, -1):
+    sizes = _sizes_from(groups, at)
+    for used in range(len(sizes), 0, -1):
+        if bare and sizes[:used] not in SHAPES and sizes[1:used] not in SHAPES:
+            continue
         last = at + used
         if last < len(groups) and not set(text[groups[last - 1][1] : groups[last][0]]) & set(" \t/"):
             continue
@@ -158,15 +162,12 @@ def _longest_from(stretch: _Stretch, groups: list[_Span], at: int, *, behind_num
     return None, 0
 
 
-def _groups_for(groups: list[_Span], at: int) -> int:
-    """How many groups from ``at`` on a number can have."""
-    digits = used = 0
-    for start, end in groups[at : at + _GROUPS_MAX]:
-        digits += end - start
-        if digits > _DIGITS_MAX:
-            break
-        used += 1
-    return used if digits >= _DIGITS_MIN else 0
+def _sizes_from(groups: list[_Span], at: int) -> tuple[int, ...]:
+    """The sizes of the groups from ``at`` on that can be one number's, none if they are too few digits."""
+    sizes = [end - start for start, end in groups[at : at + _GROUPS_MAX]]
+    while sum(sizes) > _DIGITS_MAX:
+        sizes.pop()
+    return tuple(sizes) if sum(sizes) >= _DIGITS_MIN else ()
 
 
 class _Stretch:

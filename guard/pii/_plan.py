@@ -12,18 +12,8 @@ from functools import lru_cache
 
 __all__ = ["Plan", "code_of", "is_possible_abroad", "plan_of"]
 
-_TYPES = (
-    "fixed_line",
-    "mobile",
-    "toll_free",
-    "premium_rate",
-    "shared_cost",
-    "personal_number",
-    "voip",
-    "pager",
-    "uan",
-    "voicemail",
-)
+_TYPES = ("fixed_line", "mobile", "toll_free", "personal_number", "voip")
+"""Not premium, shared cost, pager, voicemail and company-wide lines: nobody's own, and they look like order numbers."""
 _SHORTEST = 8
 """Shorter ones (the Turkish 444 numbers) are a company's, and look like anything."""
 
