@@ -64,7 +64,7 @@ class Operator:
         return self._act(Clear())
 
     def reset_failures(self) -> Applied:
-        """Set the failure count to 0."""
+        """Set the failure count to 0, and that of the read breaker, which closes."""
         return self._act(ResetFailures())
 
     def invalidate(self, thread_id: str) -> bool:

@@ -64,7 +64,7 @@ def step(record: Record, event: Event, now: float, policy: Policy) -> Step:
         case Clear():
             return _clear(record, now)
         case ResetFailures():
-            return replace(record, failures=0), (Effect(EffectKind.FAILURES_RESET, str(record.failures)),)
+            return _reset_failures(record, now)
 
 
 def _report(record: Record, event: Report, now: float, policy: Policy) -> Step:
@@ -188,6 +188,13 @@ def _clear(record: Record, now: float) -> Step:
     reason = record.reason or ""
     record, done = _unforced(record, now)
     return record, (*done, Effect(EffectKind.CLEARED, reason))
+
+
+def _reset_failures(record: Record, now: float) -> Step:
+    """Start anew to count, the read breaker too: else it opens first and hides the reads that would downgrade."""
+    was = str(record.failures)
+    record, done = _close_breaker(record, Operation.READ, now)
+    return replace(record, failures=0), (*done, Effect(EffectKind.FAILURES_RESET, was))
 
 
 def _expire(record: Record, event: Expire, now: float) -> Step:

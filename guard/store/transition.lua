@@ -194,6 +194,12 @@ local function clear()
   done('cleared', reason)
 end
 
+local function reset_failures()
+  close_breaker('read')
+  done('failures_reset', string.format('%d', num('failures')))
+  set('failures', 0)
+end
+
 local function acquire_probe()
   local free = text('lease') == '' or num('lease_until') <= now
   if tonumber(arg.generation) ~= num('generation') or not due() or not free then return done('denied') end
@@ -230,8 +236,7 @@ elseif event == 'expire' then
 elseif event == 'clear' then
   clear()
 elseif event == 'reset_failures' then
-  done('failures_reset', string.format('%d', num('failures')))
-  set('failures', 0)
+  reset_failures()
 elseif event == 'acquire_probe' then
   acquire_probe()
 elseif event == 'acquire_trial' then

@@ -304,11 +304,13 @@ def test_clear_ends_whatever_was_forced(state: str) -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_reset_failures_does_just_that(state: str) -> None:
-    record = STATES[state]
+def test_reset_failures_closes_the_read_breaker_and_leaves_the_rest(state: str) -> None:
+    record = replace(STATES[state], read=replace(STATES[state].read, failures=2))
     after, effects = step(record, ResetFailures(), NOW, POLICY)
-    assert effects == (Effect(EffectKind.FAILURES_RESET, str(record.failures)),)
-    assert after == replace(record, failures=0)
+    closed = () if record.read.closed else (Effect(EffectKind.BREAKER_CLOSED, READ),)
+    assert effects == (*closed, Effect(EffectKind.FAILURES_RESET, str(record.failures)))
+    assert after.read == BreakerState(era=record.read.era + len(closed))
+    assert replace(after, read=record.read, open_until=record.open_until) == replace(record, failures=0)
 
 
 @pytest.mark.parametrize("state", STATES)

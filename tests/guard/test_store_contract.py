@@ -109,6 +109,28 @@ def test_a_refused_hold_changes_nothing(store: Store) -> None:
     assert store.snapshot().record == EMPTY
 
 
+def test_after_a_reset_as_many_failures_as_ever_downgrade(store: Store) -> None:
+    """The read breaker's own row starts anew too: were it open, no third read would be sent."""
+    for _ in range(2):
+        store.apply(report("timeout", store.snapshot()))
+    assert store.apply(ResetFailures()).record.read.failures == 0
+    for _ in range(2):
+        done = store.apply(report("timeout", store.snapshot()))
+        assert done.record.read.closed
+        assert done.record.reason is None
+    assert store.apply(report("timeout", store.snapshot())).record.reason is Reason.CONSECUTIVE_FAILURES
+
+
+def test_a_reset_closes_an_open_read_breaker_and_no_other(store: Store) -> None:
+    for operation in (WRITE, READ):
+        for _ in range(3):
+            store.apply(report("timeout", store.snapshot(), operation=operation))
+    done = store.apply(ResetFailures())
+    assert [effect.kind for effect in done.effects] == [EffectKind.BREAKER_CLOSED, EffectKind.FAILURES_RESET]
+    assert done.record.read.closed
+    assert not done.record.write.closed
+
+
 def test_of_many_threads_one_gets_the_probe_and_one_401_counts(make: Make, clock: Any) -> None:
     """Eight threads that ask at once: one lease; eight that report the same 401: one downgrade."""
     stores = [make(), make()]
