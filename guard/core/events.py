@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from guard.core.modes import FAILURE_THRESHOLD, HOLD_S, Reason
+from guard.core.modes import BREAKER_THRESHOLD, FAILURE_THRESHOLD, HOLD_S, Reason
 from guard.core.table import Operation, Outcome, Pause, Phase, rule_for
 
 __all__ = [
@@ -30,7 +30,7 @@ class Policy:
 
     hold_s: float = HOLD_S
     failure_threshold: int = FAILURE_THRESHOLD
-    breaker_threshold: int = 3
+    breaker_threshold: int = BREAKER_THRESHOLD
     breaker_open_s: float = 30.0
     lease_s: float = 4.0
     negative_s: float = 1.5
@@ -101,7 +101,7 @@ class Clear:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResetFailures:
-    """An operator sets the failure count to 0."""
+    """An operator sets the failure count to 0, and that of the read breaker, which closes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from guard.errors import HoldOutOfRange, UnknownReason
 
 __all__ = [
     "AUTOMATIC_REASONS",
+    "BREAKER_THRESHOLD",
     "FAILURE_THRESHOLD",
     "HOLD_S",
     "TTL_MAX_S",
@@ -28,6 +29,9 @@ TTL_MAX_S = 86_400.0
 
 FAILURE_THRESHOLD = 3
 """Consecutive failed reads that downgrade (checklist, drill 5)."""
+
+BREAKER_THRESHOLD = 3
+"""Failures in a row that open a breaker."""
 
 
 class Mode(StrEnum):

@@ -7,17 +7,18 @@ variable, its value (a secret's never) and the remedy.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from dataclasses import dataclass, replace
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from guard.core.events import Policy
-from guard.core.modes import FAILURE_THRESHOLD, HOLD_S, TTL_MAX_S, TTL_MIN_S, Mode
+from guard.core.modes import BREAKER_THRESHOLD, FAILURE_THRESHOLD, HOLD_S, TTL_MAX_S, TTL_MIN_S, Mode
 from guard.errors import SettingsError
 
 __all__ = ["VARIABLES", "Settings", "Variable", "read_settings"]
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
+
 
 Parser = Callable[["Variable", str], object]
 
@@ -73,6 +74,10 @@ _STORE = "write redis://host:port/db, rediss://... or unix://path"
 
 def _root_url(variable: Variable, text: str) -> str:
     url = text.strip().rstrip("/")
+    if _may_hold_credentials(text):
+        raise replace(variable, secret=True).refuse(
+            text, f"holds a user or a password; {_ROOT}, and the key into ZEP_API_KEY"
+        )
     parts = _split(variable, text, _ROOT)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isprintable() or " " in url:
         raise variable.refuse(text, f"is no URL; {_ROOT}")
@@ -81,6 +86,11 @@ def _root_url(variable: Variable, text: str) -> str:
     if parts.path.rstrip("/").endswith(("/api/v2", "/api/v4")):
         raise variable.refuse(text, "is not the server's root; leave out /api/v2, the guard adds it")
     return url
+
+
+def _may_hold_credentials(url: str) -> bool:
+    """Whether something stands before an ``@``; also in a URL so broken that no parser finds its password."""
+    return "@" in unquote(url)
 
 
 def _store_url(variable: Variable, text: str) -> str:
@@ -200,7 +210,7 @@ VARIABLES: tuple[Variable, ...] = (
         str(FAILURE_THRESHOLD),
         "count",
         _count(1, 1000),
-        "Failed reads in a row, over all workers, that downgrade.",
+        "Failed reads in a row, over all workers, that downgrade; above 3, a breaker takes as many to open.",
     ),
     _variable(
         "ZEPGUARD_NEGATIVE_S",
@@ -280,10 +290,15 @@ class Settings:
 
     @property
     def policy(self) -> Policy:
-        """The numbers of the transition function; a lease outlives the call it is for, and not by much."""
+        """The numbers of the transition function.
+
+        A lease outlives the call it is for, and not by much. A breaker never opens before the downgrade: it would hide
+        the reads that lead there.
+        """
         return Policy(
             hold_s=self.hold_s,
             failure_threshold=self.failure_threshold,
+            breaker_threshold=max(BREAKER_THRESHOLD, self.failure_threshold),
             breaker_open_s=self.breaker_open_s,
             negative_s=self.negative_s,
             lease_s=2 * self.timeout_s + 1,
@@ -317,8 +332,9 @@ def _check_together(settings: Settings, environ: Mapping[str, str]) -> None:
             "set FLAG_ZEP_WRITE=true or FLAG_ZEP_READ=false"
         )
     if environ.get("ZEP_API_URL"):
+        shown = "(hidden)" if _may_hold_credentials(environ["ZEP_API_URL"]) else repr(environ["ZEP_API_URL"])
         raise SettingsError(
-            f"ZEP_API_URL={environ['ZEP_API_URL']!r}: the SDK would let it win over ZEP_BASE_URL="
+            f"ZEP_API_URL={shown}: the SDK would let it win over ZEP_BASE_URL="
             f"{settings.base_url!r}; unset ZEP_API_URL and put the server's root into ZEP_BASE_URL"
         )
     if settings.enabled and not settings.api_key:

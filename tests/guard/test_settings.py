@@ -91,6 +91,34 @@ def test_a_base_url_that_is_no_servers_root_is_refused(text: str) -> None:
     assert any(remedy in str(refused.value) for remedy in ("write http", "leave out"))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://ada:hunter2@zep",
+        "http://hunter2@zep:8000",
+        "http://ada:hunter2@",
+        "http://ada:hunter2@zep:port",
+        "http://ada:hunter2@[::1",
+        "http://ada:hunt/hunter2@zep",
+        "http://ada:hunter2%40zep",
+        "ada:hunter2@zep",
+        "http://@zep",
+    ],
+)
+def test_a_base_url_with_a_user_or_a_password_is_refused_unseen(text: str) -> None:
+    """Each log line about a call, and ``repr``, would show it."""
+    with pytest.raises(SettingsError, match=r"ZEP_BASE_URL=\(hidden\): .*write http") as refused:
+        read_settings({**GOOD, "ZEP_BASE_URL": text})
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["http://ada:hunter2@other", "ada:hunter2@other", "http://ada:hunter2@[::1"])
+def test_a_refused_zep_api_url_never_shows_credentials(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"ZEP_API_URL=\(hidden\): the SDK .* unset ZEP_API_URL") as refused:
+        read_settings({**GOOD, "ZEP_API_URL": text})
+    assert "hunter2" not in str(refused.value)
+
+
 @pytest.mark.parametrize("text", ["http://zep", "http://zep:8000", "https://zep/", "http://[::1]:80", "https://h/zep"])
 def test_a_servers_root_is_taken_with_and_without_a_slash(text: str) -> None:
     assert read_settings({**GOOD, "ZEP_BASE_URL": text}).base_url == text.rstrip("/")

@@ -175,6 +175,15 @@ class TestAutoDowngradeGuard:
         fleet.operator.reset_failures()
         fleet.fail(Outcome.TIMEOUT, times=2)
         assert fleet.forced is None
+        fleet.fail(Outcome.TIMEOUT)
+        assert fleet.forced is Reason.CONSECUTIVE_FAILURES
+
+    def test_a_higher_threshold_is_reached_as_no_breaker_opens_before(self) -> None:
+        fleet = Fleet(ZEPGUARD_FAILURE_THRESHOLD="5")
+        fleet.fail(Outcome.TIMEOUT, times=4)
+        assert (fleet.forced, fleet.zep.reads) == (None, 4)
+        fleet.fail(Outcome.TIMEOUT)
+        assert fleet.forced is Reason.CONSECUTIVE_FAILURES
 
     def test_no_read_is_sent_while_held(self, fleet: Fleet) -> None:
         fleet.fail(Outcome.AUTH)
