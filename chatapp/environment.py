@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-__all__ = ["broker_url", "number", "secret", "text"]
+__all__ = ["broker_url", "number", "number_or_default", "secret", "text"]
 
 
 def text(name: str, default: str = "") -> str:
@@ -29,6 +29,14 @@ def number(name: str, default: float, *, lowest: float, highest: float) -> float
     if not lowest <= found <= highest:
         raise ImproperlyConfigured(f"{name}={value!r} is out of range; write {lowest:g} to {highest:g}")
     return found
+
+
+def number_or_default(name: str, default: float, *, lowest: float, highest: float) -> float:
+    """The variable as a number within bounds, or the default: for one that is another's to refuse."""
+    try:
+        return number(name, default, lowest=lowest, highest=highest)
+    except ImproperlyConfigured:
+        return default
 
 
 def secret(name: str, *, characters_min: int) -> str:

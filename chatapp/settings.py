@@ -38,8 +38,8 @@ CHATAPP_METRICS_TOKEN = environment.text("CHATAPP_METRICS_TOKEN")
 
 CHATAPP_TURN_RESEND_S = environment.number("CHATAPP_TURN_RESEND_S", 1, lowest=0.05, highest=60)
 CHATAPP_TURN_DEADLINE_S = environment.number("CHATAPP_TURN_DEADLINE_S", 5, lowest=0.1, highest=600)
-CHATAPP_TURN_SILENCE_S = (
-    environment.number("ZEP_TIMEOUT_MS", 1500, lowest=10, highest=60_000) / 1000 + CHATAPP_TURN_RESEND_S
+CHATAPP_TURN_SILENCE_S = (  # a bad timeout is the guard's to refuse
+    environment.number_or_default("ZEP_TIMEOUT_MS", 1500, lowest=10, highest=60_000) / 1000 + CHATAPP_TURN_RESEND_S
 )
 CHATAPP_TURNS_MAX = int(environment.number("CHATAPP_TURNS_MAX", 256, lowest=1, highest=10_000))
 
@@ -57,7 +57,7 @@ MIDDLEWARE: list[str] = []
 TEMPLATES: list[dict[str, Any]] = []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = ["guard.django", "chatapp"]
-DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # 4,096 characters, each as \uXXXX\uXXXX, are 48 kB
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # far over 4,096 characters: a message that is too long is told so
 
 
 def _database(url: str) -> dict[str, Any]:

@@ -73,6 +73,33 @@ def test_the_command_line_refuses_a_bad_setting_in_a_sentence() -> None:
     assert refused.stderr.startswith("manage.py: CHATAPP_TURN_DEADLINE_S='soon' is no number")
 
 
+@pytest.mark.parametrize("value", ["soon", "5"])
+def test_a_setting_of_the_guard_is_refused_by_the_guard(value: str) -> None:
+    """In its own words, with the code for wrong usage; the chat app reads it too."""
+    refused = manage("zep_mode", "--status", ZEP_TIMEOUT_MS=value)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"CommandError: ZEP_TIMEOUT_MS='{value}': is ")
+    assert "; write " in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("value", ["soon", "5"])
+def test_a_workers_log_shows_the_guards_refusal(value: str) -> None:
+    environ = {"PATH": os.environ["PATH"], "ZEP_TIMEOUT_MS": value}
+    started = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "chatapp", "worker", "--pool", "threads", "-Q", "chat"],
+        env=environ,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert started.returncode == 1
+    assert f"celery: ZEP_TIMEOUT_MS='{value}': is " in started.stderr
+    assert "Traceback" not in started.stderr
+
+
 def test_migrations_are_up_to_date() -> None:
     checked = manage("makemigrations", "--check", "--dry-run", "chatapp", DATABASE_URL="sqlite://:memory:")
     assert checked.returncode == 0, checked.stdout
