@@ -49,6 +49,7 @@ _WORD_DOT = re.compile(
     r"(?:\s{0,2}[\[({<]\s?(?i:dot|nokta|\.)\s?[\])}>]\s{0,2}|\s{1,2}(?i:dot|nokta)\s{1,2})"
     rf"({_LABEL}(?:\.{_LABEL}){{0,3}})"
 )
+_NO_WORD_DOT = frozenset("abcefghijklmopqrstuvwxyzABCEFGHIJKLMOPQRSTUVWXYZ")
 _BEFORE_WORD_DOT = frozenset(" \n\t[({<")
 _BLANK_DOT = re.compile(rf"(?:\s\.\s?|\.\s)({_LABEL}(?:\.{_LABEL}){{0,3}})")
 _JOINED = re.compile(r"[^\W_]{1,63}(?:[*_|-](?i:dot)[*_|-]([^\W_]{2,63})){1,4}")
@@ -156,11 +157,11 @@ def _domain_end(text: str, host: int, *, blanks_around_dot: bool) -> tuple[int, 
     plain = _DOMAIN.match(text, host)
     if plain is None or text[host] == "-":
         return 0, False
-    end = _with_top_level(text, host, plain.end())
     at = plain.end()
+    end = _with_top_level(text, host, at)
     spelled = False
     for _ in range(4):
-        if text[at : at + 1] not in _BEFORE_WORD_DOT:
+        if text[at : at + 1] not in _BEFORE_WORD_DOT or text[at + 1 : at + 2] in _NO_WORD_DOT:
             break
         more = _WORD_DOT.match(text, at)
         if more is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Folded", "fold"]
 
@@ -69,12 +69,18 @@ def _table() -> dict[int, str]:
 
 
 _FOLD = _table()
-_SUSPECT = re.compile("[^\x00-\x9f\u00a1-\u00ac\u00ae-\u034e\u0350-\u0589]")
-"""Holds all that is folded, and is quick on Latin, Greek and Cyrillic letters."""
+_SUSPECT = re.compile(
+    "[^\x00-\x9f\u00a1-\u00ac\u00ae-\u034e\u0350-\u0589\u2016-\u2023\u2025-\u2027\U0001f000-\U0001fbef]"
+)
+"""Holds all that is folded, and is quick on Latin, Greek and Cyrillic letters, quotation marks and emoji."""
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+def _folded(suspect: re.Match[str]) -> str:
+    c = suspect[0]
+    return _FOLD.get(ord(c), c)
+
+
+class Folded(NamedTuple):
     """A folded text; ``unseen`` holds where in the original a character was left out."""
 
     text: str
@@ -92,9 +98,9 @@ class Folded:
 
 def fold(text: str) -> Folded:
     """Fold ``text``."""
-    if text.isascii() or _SUSPECT.search(text) is None:
+    if text.isascii():
         return Folded(text)
-    folded = text.translate(_FOLD)
+    folded = _SUSPECT.sub(_folded, text)
     if _UNSEEN not in folded:
         return Folded(folded)
     unseen = tuple(at for at, c in enumerate(folded) if c == _UNSEEN)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import chain
 
 from guard.errors import CallerError
 from guard.pii._notation import SHAPES, Sureness, international, national
@@ -44,7 +43,6 @@ _FIRST_SIZES = frozenset({2, 3, 8, 10, 12})
 _SIGNS = frozenset("+(")
 _CURRENCY = frozenset("$€£₺")
 _BAD_AFTER_BLANK = frozenset("%$€£₺")
-_NEVER_BEFORE = frozenset("#@$€£₺%&\\")
 _BAD_BEFORE = frozenset("_#@=\\$€£₺%&-/.:,")
 _BAD_LEFT = re.compile(r"(?:[^\W_]|[_#@=\\$€£₺%&-]|.[/]|\d[.:,])\Z", re.S)
 _NAMED_LEFT = re.compile(r"(?:tel|telefon|phone|gsm|cep|mobile|whatsapp|wa\.me|send)[/=:.-]{1,3}\Z", re.I)
@@ -87,18 +85,25 @@ def find_phones(text: str, walls: Iterable[_Span], regions: tuple[str, ...]) -> 
     """Return where numbers stand in folded ``text``, in order; none reaches into one of ``walls``."""
     found: list[_Span] = []
     floor = 0
-    for start, end in chain(walls, ((len(text), len(text)),)):
-        stretch = None
-        for run in _RUN.finditer(text, floor, start):
-            if run.end() - run.start() < _DIGITS_MIN:
-                continue
-            stretch = stretch or _Stretch(text, floor, start, _plans(regions))
-            numbers = _in_run(stretch, run)
-            if numbers:
-                found += numbers
-                stretch.floor = numbers[-1][1]
+    for start, end in walls:
+        _find_between(text, floor, start, regions, found)
         floor = end
+    _find_between(text, floor, len(text), regions, found)
     return found
+
+
+def _find_between(text: str, floor: int, ceiling: int, regions: tuple[str, ...], found: list[_Span]) -> None:
+    stretch = None
+    for run in _RUN.finditer(text, floor, ceiling):
+        start, end = run.span()
+        if end - start < _DIGITS_MIN:
+            continue
+        if stretch is None:
+            stretch = _Stretch(text, floor, ceiling, _plans(regions))
+        numbers = _in_run(stretch, run[0], start, end)
+        if numbers:
+            found += numbers
+            stretch.floor = numbers[-1][1]
 
 
 @lru_cache(maxsize=64)
@@ -106,9 +111,7 @@ def _plans(regions: tuple[str, ...]) -> tuple[Plan, ...]:
     return tuple(plan for region in regions if (plan := plan_of(region)) is not None)
 
 
-def _in_run(stretch: _Stretch, run: re.Match[str]) -> Sequence[_Span]:
-    written = run[0]
-    start, end = run.span()
+def _in_run(stretch: _Stretch, written: str, start: int, end: int) -> Sequence[_Span]:
     if written.isdecimal():
         whole = stretch.number([written], start, end, alone=True)
         return (whole,) if whole else ()
@@ -200,8 +203,6 @@ class _Stretch:
         if len(parts) > _DIGITS_MAX:
             return None
         text = self.text
-        if first > self.floor and text[first - 1] in _NEVER_BEFORE:
-            return None
         digits = "".join(parts)
         if not _DIGITS_MIN <= len(digits) <= _DIGITS_MAX:
             return None
@@ -209,11 +210,13 @@ class _Stretch:
         before = text[first - 1 : first]
         if before in _SIGNS or (before == " " and text[first - 2 : first - 1] in _SIGNS):
             start = self._opening(first)
+        if start > self.floor and not self._is_free_left(start):
+            return None
         if start < first and "+" in text[start:first]:
-            right = international(digits, self.plans) and self._stands_free(start, end)
+            right = international(digits, self.plans) and self._is_free_right(end)
             return (start, end) if right and not _UNIT_RIGHT.match(text, end, self.ceiling) else None
         sureness = national(digits, parts, self.plans)
-        if sureness is Sureness.NONE or not self._stands_free(start, end):
+        if sureness is Sureness.NONE or not self._is_free_right(end):
             return None
         if len(parts) > 1 and self._is_joined(first, end):
             return None
@@ -221,9 +224,10 @@ class _Stretch:
 
     def _is_joined(self, first: int, end: int) -> bool:
         """Whether this is an IP address or a fraction, or groups joined by ``_``; single digits may be."""
-        if "_" in self.text[first:end] and not _UNDERSCORED.fullmatch(self.text, first, end):
-            return True
-        return bool(_IP.match(self.text, first, end) or _FRACTION.match(self.text, first, end))
+        written = self.text[first:end]
+        if "_" in written:
+            return _UNDERSCORED.fullmatch(written) is None
+        return "." in written and bool(_IP.match(self.text, first, end) or _FRACTION.match(self.text, first, end))
 
     def _is_enough(self, sureness: Sureness, start: int, end: int, alone: bool) -> bool:
         if sureness is Sureness.SURE:
@@ -248,17 +252,21 @@ class _Stretch:
                 return first - back
         return first
 
-    def _stands_free(self, start: int, end: int) -> bool:
+    def _is_free_left(self, start: int) -> bool:
+        """Whether nothing is joined to the number's beginning that makes it a part of something else."""
+        last = self.text[start - 1]
+        if last in " \n":
+            return self.text[start - 2 : start - 1] not in _CURRENCY
+        if last.isalpha():
+            return False
+        if last not in _BAD_BEFORE and not last.isdecimal():
+            return True
+        left = self.text[max(self.floor, start - 16) : start]
+        return not _BAD_LEFT.search(left[-2:]) or bool(_NAMED_LEFT.search(left))
+
+    def _is_free_right(self, end: int) -> bool:
+        """The same of its end."""
         text = self.text
-        if start > self.floor:
-            last = text[start - 1]
-            if last in " \n":
-                if text[start - 2 : start - 1] in _CURRENCY:
-                    return False
-            elif last.isalnum() or last in _BAD_BEFORE:
-                left = text[max(self.floor, start - 16) : start]
-                if _BAD_LEFT.search(left[-2:]) and not _NAMED_LEFT.search(left):
-                    return False
         if end == self.ceiling or (text[end] == " " and text[end + 1 : end + 2] not in _BAD_AFTER_BLANK):
             return True
         return _BAD_RIGHT.match(text, end, self.ceiling) is None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 from heapq import merge
+from operator import itemgetter
 from typing import NamedTuple
 
 from guard.pii._address import find_addresses
@@ -37,6 +38,8 @@ class Redaction(NamedTuple):
     findings: tuple[Finding, ...]
 
 
+_EMAIL, _PHONE = Kind
+_START = itemgetter(1)
 _TOKEN = re.compile(r"\[(?:EMAIL|PHONE)\]")
 
 
@@ -61,18 +64,16 @@ def redact(text: str, *, regions: tuple[str, ...] = DEFAULT_REGIONS) -> Redactio
     phones = find_phones(folded.text, _walls(folded.text, addresses), regions)
     if not addresses and not phones:
         return Redaction(text, ())
-    found = [(start, end, Kind.EMAIL, "[EMAIL]") for start, end in addresses]
-    found += [(start, end, Kind.PHONE, "[PHONE]") for start, end in phones]
+    spans = [(_EMAIL, addresses), (_PHONE, phones)]
+    if folded.unseen:
+        spans = [(kind, [folded.origin(start, end) for start, end in found]) for kind, found in spans]
+    findings = [Finding(kind, start, end) for kind, found in spans for start, end in found]
     if addresses and phones:
-        found.sort()
+        findings.sort(key=_START)
     parts: list[str] = []
-    findings: list[Finding] = []
     copied = 0
-    for start, end, kind, placeholder in found:
-        if folded.unseen:
-            start, end = folded.origin(start, end)
-        findings.append(Finding(kind, start, end))
-        parts += (text[copied:start], placeholder)
+    for kind, start, end in findings:
+        parts += (text[copied:start], "[EMAIL]" if kind is _EMAIL else "[PHONE]")
         copied = end
     parts.append(text[copied:])
     return Redaction("".join(parts), tuple(findings))
