@@ -180,6 +180,54 @@ def test_what_cannot_be_done_is_refused_in_words_and_changes_nothing(
     assert store.snapshot().record == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "store_url", "code"),
+    [
+        ((), None, 2),
+        (("--status", "--clear"), None, 2),
+        (("--force", "sloth"), None, 2),
+        (("--force", "manual", "--ttl", "5m"), None, 2),
+        (("--invalidate", "../x"), None, 2),
+        (("--status",), "redis://127.0.0.1:1/0", 5),
+        (("--status",), "", 5),
+    ],
+)
+def test_with_json_a_refusal_is_one_line_of_json_too(
+    shell: dict[str, str], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], store_url: str | None, code: int
+) -> None:
+    from django.core.management import CommandError, call_command
+
+    if store_url is not None:
+        monkeypatch.setenv("GUARD_REDIS_URL", store_url)
+    out = io.StringIO()
+    with pytest.raises(CommandError) as error:
+        call_command("zep_mode", *arguments, "--json", stdout=out)
+    assert error.value.returncode == code
+    (line,) = out.getvalue().splitlines()
+    assert json.loads(line) == {"error": str(error.value)}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--force",), "argument --force: expected one argument"),
+        (("--stats",), "unrecognized arguments: --stats"),
+        (("--force", "sloth"), "unknown reason 'sloth'"),
+    ],
+)
+def test_from_a_shell_a_refusal_is_json_on_one_stream_and_words_on_the_other(
+    shell: dict[str, str], words: tuple[str, ...], said: str
+) -> None:
+    environ = {**os.environ, **shell}
+    environ.pop("DJANGO_SETTINGS_MODULE", None)
+    argv = [sys.executable, "-c", MANAGE, "zep_mode", *words, "--json"]
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["error"].startswith(said)
+    assert said in done.stderr
+    assert done.returncode == 2
+
+
 @pytest.mark.parametrize("action", [("--status",), ("--clear",), ("--force", "manual"), ("--invalidate", "t")])
 def test_a_store_that_is_away_is_said_so(
     shell: dict[str, str], monkeypatch: pytest.MonkeyPatch, action: tuple[str, ...]

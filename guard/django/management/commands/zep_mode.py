@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -31,6 +31,25 @@ class Command(BaseCommand):
 
     help = "Show the memory mode, force write_only, clear it, forget a thread's entry, or reset the failure count."
     requires_system_checks = ()
+    _json_asked = False
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Make the parser; what it refuses by itself is told as JSON too."""
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        refuse = parser.error
+
+        def tell_and_refuse(message: str) -> NoReturn:
+            self._tell_error(message)
+            refuse(message)
+
+        if self._json_asked:
+            parser.error = tell_and_refuse  # type: ignore[method-assign]
+        return parser
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run from a shell, where nothing has been parsed yet when the parser refuses a word."""
+        self._json_asked = "--json" in argv
+        super().run_from_argv(argv)
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare one flag an action."""
@@ -43,8 +62,10 @@ class Command(BaseCommand):
         parser.add_argument("--ttl", metavar="SECONDS", help=f"how long --force holds, 1 to 86400 (default {HOLD_S:g})")
         parser.add_argument("--clear", action="store_true", help="end the forced mode, failure count 0")
         parser.add_argument("--invalidate", metavar="THREAD", help="forget what the workers know of a thread")
-        parser.add_argument("--reset-failures", action="store_true", help="set the failure count to 0")
-        parser.add_argument("--json", action="store_true", help="one line of JSON")
+        parser.add_argument(
+            "--reset-failures", action="store_true", help="failure count 0, read breaker closed"
+        )
+        parser.add_argument("--json", action="store_true", help="one line of JSON, of an error too")
 
     def service(self) -> MemoryService:
         """The guard with this shell's settings; a simulation gives its own."""
@@ -55,7 +76,19 @@ class Command(BaseCommand):
         return Operator(service)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Carry out the one action that was asked for."""
+        """Carry out the one action that was asked for; with ``--json`` a refusal is JSON too."""
+        try:
+            text, state = self._act(options)
+        except CommandError as error:
+            if options["json"]:
+                self._tell_error(str(error))
+            raise
+        self.stdout.write(json.dumps(state) if options["json"] else text)
+
+    def _tell_error(self, error: str) -> None:
+        self.stdout.write(json.dumps({"error": error}))
+
+    def _act(self, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         action = _one_action(options)
         if options["ttl"] is not None and action != "force":
             raise CommandError(f"--ttl {options['ttl']} goes with --force REASON only", returncode=_USAGE)
@@ -63,12 +96,12 @@ class Command(BaseCommand):
             service = self.service()
             configure(service.settings.log_file)
             _refuse_private_state(service)
-            text, state = getattr(self, f"_{action}")(self.operator(service), options)
+            done: tuple[str, dict[str, Any]] = getattr(self, f"_{action}")(self.operator(service), options)
         except CallerError as error:
             raise CommandError(str(error), returncode=_USAGE) from error
         except StoreUnavailable as error:
             raise CommandError(str(error), returncode=_STORE_AWAY) from error
-        self.stdout.write(json.dumps(state) if options["json"] else text)
+        return done
 
     def _status(self, operator: Operator, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         status = operator.status()
