@@ -17,37 +17,59 @@ import structlog
 __all__ = ["configure", "get_logger"]
 
 
-class _LineFile:
-    """A logger of structlog that writes each finished line with one system call."""
+class _Descriptor:
+    """An open file, closed once nobody has it any more: neither the configuration nor a thread that is writing."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self.number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self.pid = os.getpid()
+
+    def __del__(self) -> None:
+        with suppress(OSError, AttributeError):  # closed by another hand, or never opened
+            os.close(self.number)
+
+
+class _LineFile:
+    """A logger of structlog, and its own factory, that writes each finished line with one system call."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
         self._lock = Lock()
-        self._pid = 0
-        self._fd = 2
+        self._opened: _Descriptor | None = None
+
+    def __call__(self, *_: Any) -> _LineFile:
+        return self
 
     def msg(self, message: str) -> None:
+        line = (message + "\n").encode("utf-8", "backslashreplace")
         with suppress(OSError):  # a full disk or a missing folder must not fail a chat turn
-            os.write(self._descriptor(), (message + "\n").encode("utf-8", "backslashreplace"))
+            if self.path:
+                descriptor = self._descriptor()
+                os.write(descriptor.number, line)
+            else:
+                os.write(2, line)  # what stands for sys.stderr may have no file behind it (Celery, test runners)
 
     log = debug = info = warning = error = critical = msg
 
-    def _descriptor(self) -> int:
-        if not self._path:
-            return 2  # what stands for sys.stderr may have no file behind it (Celery, test runners)
-        if self._pid != os.getpid():
+    def _descriptor(self) -> _Descriptor:
+        opened = self._opened
+        if opened is None or opened.pid != os.getpid():
             with self._lock:
-                if self._pid == os.getpid():
-                    return self._fd
-                Path(self._path).parent.mkdir(parents=True, exist_ok=True)
-                self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-                self._pid = os.getpid()
-        return self._fd
+                opened = self._opened
+                if opened is None or opened.pid != os.getpid():
+                    self._opened = opened = _Descriptor(self.path)
+        return opened
 
 
 def configure(path: str = "") -> None:
-    """Send the process's log events to ``path`` (appended to), or to standard error if it is empty."""
-    lines = _LineFile(path)
+    """Send the process's log events to ``path`` (appended to), or to standard error if it is empty.
+
+    Nothing is done where they go there already; else the former file is closed.
+    """
+    current = structlog.get_config()["logger_factory"]
+    if isinstance(current, _LineFile) and current.path == path:
+        return
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -56,7 +78,7 @@ def configure(path: str = "") -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(sort_keys=False, default=str),
         ],
-        logger_factory=lambda *_: lines,
+        logger_factory=_LineFile(path),
         cache_logger_on_first_use=False,
     )
 

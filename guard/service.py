@@ -95,12 +95,17 @@ class MemoryService:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, program: str = "") -> MemoryService:
-        """Make the service from environment variables.
+        """Make the service from environment variables; log lines go to ``ZEPGUARD_LOG_FILE`` if that is set.
 
         Raises:
             SettingsError: naming the variable, its value and the remedy.
         """
-        return cls(read_settings(os.environ if environ is None else environ), program=program)
+        settings = read_settings(os.environ if environ is None else environ)
+        if settings.log_file:
+            from guard import logs
+
+            logs.configure(settings.log_file)
+        return cls(settings, program=program)
 
     @property
     def base_mode(self) -> Mode:

@@ -7,6 +7,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,51 @@ def test_threads_share_one_descriptor(log_file: Path, monkeypatch: pytest.Monkey
         thread.join()
     assert len(log_file.read_text().splitlines()) == 16
     assert len(opened) == 1
+
+
+def _open_files(folder: Path) -> list[str]:
+    found = []
+    for number in Path("/dev/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(number.readlink()))
+    return sorted(name for name in found if name.startswith(str(folder)))
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed on Linux alone")
+
+
+@needs_proc
+def test_another_file_closes_the_former(log_file: Path, tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        logs.configure(str(tmp_path / name))
+        logs.get_logger("guard").info("hello")
+    assert _open_files(tmp_path) == [str(tmp_path / "c")]
+    logs.configure()
+    assert _open_files(tmp_path) == []
+
+
+@needs_proc
+def test_services_from_the_environment_write_to_its_file_and_open_it_once(environ: Any, tmp_path: Path) -> None:
+    path = tmp_path / "env.log"
+    try:
+        for _ in range(3):
+            MemoryService.from_env({**environ, "ZEPGUARD_LOG_FILE": str(path)})
+            logs.get_logger("guard").info("hello")
+        assert len(path.read_text().splitlines()) == 3
+        assert _open_files(tmp_path) == [str(path)]
+        MemoryService.from_env({**environ, "ZEPGUARD_LOG_FILE": ""})
+        logs.get_logger("guard").info("hello")
+        assert len(path.read_text().splitlines()) == 4
+    finally:
+        logs.configure()
+
+
+def test_a_file_that_is_configured_again_is_not_opened_again(log_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logs.get_logger("guard").info("hello")
+    monkeypatch.setattr(os, "open", lambda *a, **k: pytest.fail("opened again"))
+    logs.configure(str(log_file))
+    logs.get_logger("guard").info("hello")
+    assert len(log_file.read_text().splitlines()) == 2
 
 
 def test_neither_key_nor_context_is_ever_logged(
