@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         refuse = parser.error
 
-        def tell_and_refuse(message: str) -> NoReturn:
+        def tell_and_refuse(message: str) -> None:
             self._tell_error(message)
             refuse(message)
 
@@ -62,9 +62,7 @@ class Command(BaseCommand):
         parser.add_argument("--ttl", metavar="SECONDS", help=f"how long --force holds, 1 to 86400 (default {HOLD_S:g})")
         parser.add_argument("--clear", action="store_true", help="end the forced mode, failure count 0")
         parser.add_argument("--invalidate", metavar="THREAD", help="forget what the workers know of a thread")
-        parser.add_argument(
-            "--reset-failures", action="store_true", help="failure count 0, read breaker closed"
-        )
+        parser.add_argument("--reset-failures", action="store_true", help="failure count 0, read breaker closed")
         parser.add_argument("--json", action="store_true", help="one line of JSON, of an error too")
 
     def service(self) -> MemoryService:
