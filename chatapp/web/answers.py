@@ -21,6 +21,8 @@ __all__ = ["TOKEN_FRAME", "answer_at_once", "answer_in_pieces", "refuse", "unava
 TOKEN_FRAME = b"event: token\n"
 """How the frame of a token begins."""
 
+_LOOK_FIRST = "The message may have been stored: wait a little, and look at the thread before you send it again."
+
 
 def refuse(refusal: Refusal, headers: Mapping[str, str] | None = None) -> JsonResponse:
     """Say what is wrong with a request."""
@@ -34,7 +36,7 @@ def refuse(refusal: Refusal, headers: Mapping[str, str] | None = None) -> JsonRe
 def unavailable() -> JsonResponse:
     """Say that no answer can be had now."""
     return refuse(
-        Refusal(503, "The chat cannot answer now.", "Send the message again a little later."),
+        Refusal(503, "The chat cannot answer now.", _LOOK_FIRST),
         {"Retry-After": str(_retry_after_s())},
     )
 
@@ -86,7 +88,7 @@ def _frame(question: Question, event: Event) -> bytes:
             return b"event: error\n" + _data(
                 {
                     "error": "The answer was cut.",
-                    "remedy": "Send the message again a little later.",
+                    "remedy": _LOOK_FIRST,
                     "retry_after_s": _retry_after_s(),
                 }
             )

@@ -258,6 +258,7 @@ def test_nobody_there_is_503_in_either_form(
         exchange = asyncio.run(whole_request(ask, bearer, saying("hi", thread_id), headers={"Accept": accept}))
     assert exchange.status == 503
     assert int(exchange.headers["retry-after"]) >= 1
+    assert "may have been stored" in exchange.json["remedy"]  # here it was: its worker died after the claim
 
 
 def test_a_turn_goes_on_when_the_person_leaves_and_its_worker_dies(

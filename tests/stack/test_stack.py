@@ -296,6 +296,7 @@ def test_the_next_things_to_try_are_real_commands() -> None:
                 assert lines[-1], "it ended"
             chat, status, fault = (shlex.split(line) for line in lines if line.startswith("     "))
             assert json.loads(_said(chat))["memory"]["mode"] == "write_only"
+            assert "2 s apart" in lines[-2]  # sooner, the negative window hides the read that would downgrade
             assert "Base mode (from flags): write_only" in _said(status)
             assert "undid" in _said([*fault[:-1], "2"], PATH=path)
         finally:

@@ -121,5 +121,8 @@ def _next(info: StackInfo) -> tuple[tuple[str, str], ...]:
     return (
         ("Have a chat turn:", shlex.join(turn)),
         ("Ask the guard for its mode:", shlex.join([*info.manage, "zep_mode", "--status"])),
-        ("Black-hole Zep for 30 s, send turns meanwhile, and ask again:", shlex.join(fault)),
+        (
+            "Black-hole Zep for 30 s, send turns meanwhile 2 s apart (the negative window), and ask again:",
+            shlex.join(fault),
+        ),
     )
