@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -45,6 +45,13 @@ _EXITS = {"passed": ExitCode.GO, "failed": ExitCode.NO_GO, "void": ExitCode.INCO
 @time_scale_option(default=60)
 @stack_option(required=False)
 @click.option(
+    "--stacks",
+    type=click.IntRange(1, 4),
+    default=1,
+    show_default=True,
+    help="Stacks of our own to run side by side, the drills dealt out to them.",
+)
+@click.option(
     "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the results here too."
 )
 @click.option(
@@ -60,14 +67,16 @@ def drill(
     dry_run: bool,
     time_scale: float,
     stack: StackInfo | None,
+    stacks: int,
     json_file: Path | None,
     report: Path | None,
 ) -> int:
     """Run drills: all of them, or those that SELECTOR names (4, drill4, ops, drill4-gauge)."""
-    from zepguard.drills.outcome import by_drill
-    from zepguard.drills.report import write_report
+    from zepguard.drills.report import results_of, write_report
 
     _check(selectors)
+    if stacks > 1 and (name != "stack" or stack is not None):
+        raise click.UsageError(f"--stacks {stacks} starts stacks of its own: not with --stack or --world {name}")
     staging = _staging(name, config_file, dry_run, stack)
     if staging is not None and dry_run:
         from zepguard.worlds.staging import rehearse
@@ -77,15 +86,40 @@ def drill(
         return int(ExitCode.GO)
     report = report or Path("reports") / ("drills" if name == "stack" else f"drills-{name}")
     report.mkdir(parents=True, exist_ok=True)
-    with stoppable(), _world(name, stack, time_scale, staging) as (world, scale):
-        run = _run(world, selectors, report / "junit.xml")
-    results = write_report(report, run.outcomes, world=name, time_scale=scale)
+    with stoppable():
+        if stacks > 1:
+            results, interrupted = _side_by_side(selectors, time_scale, stacks, report / "junit.xml")
+        else:
+            with _world(name, stack, time_scale, staging) as (world, scale):
+                run = _run(world, selectors, report / "junit.xml")
+            results, interrupted = results_of(run.outcomes, world=name, time_scale=scale), run.interrupted
+            if not run.outcomes:
+                click.echo(run.output, err=True)
+    write_report(report, results)
     if json_file is not None:
         json_file.write_text(json.dumps(results, indent=2), encoding="utf-8")
-    if not run.outcomes:
-        click.echo(run.output, err=True)
-    click.echo(f"{results['verdict'].upper()}: {len(by_drill(run.outcomes))} drills; report in {report}/index.html")
-    return int(ExitCode.ABORTED if run.interrupted else _EXITS[results["verdict"]])
+    click.echo(f"{results['verdict'].upper()}: {len(results['drills'])} drills; report in {report}/index.html")
+    return int(ExitCode.ABORTED if interrupted else _EXITS[results["verdict"]])
+
+
+def _side_by_side(
+    selectors: tuple[str, ...], time_scale: float, stacks: int, junit: Path
+) -> tuple[dict[str, Any], bool]:
+    from zepguard.cli.side_by_side import run_side_by_side
+    from zepguard.drills.catalogue import catalogue
+    from zepguard.drills.shares import shares
+    from zepguard.parts import PartError
+    from zepguard.stack.errors import StackError
+
+    with failing_as(ExitCode.ENVIRONMENT, StackError, PartError):
+        done = run_side_by_side(
+            shares(catalogue(), selectors, stacks),
+            time_scale=time_scale,
+            junit=junit,
+            tell=click.echo,
+            progress=_progress,
+        )
+    return done.results, done.interrupted
 
 
 def _run(world: World, selectors: tuple[str, ...], junit: Path) -> DrillRun:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from zepguard.drills.history import History
 
-__all__ = ["DrillOutcome", "ScenarioOutcome", "StepOutcome", "by_drill", "verdict"]
+__all__ = ["DrillOutcome", "ScenarioOutcome", "StepOutcome", "by_drill", "verdict", "worst"]
 
 _NUMBER = re.compile(r"drill(\d+)-")
 
@@ -91,7 +91,12 @@ def by_drill(outcomes: Sequence[ScenarioOutcome]) -> list[DrillOutcome]:
 
 def verdict(outcomes: Sequence[ScenarioOutcome]) -> str:
     """``failed`` if one failed, else ``void`` if one was void or there is none, else ``passed``."""
-    statuses = {one.status for one in outcomes}
-    if "failed" in statuses:
+    return worst(one.status for one in outcomes)
+
+
+def worst(statuses: Iterable[str]) -> str:
+    """The worst of several; nothing at all is no pass."""
+    found = set(statuses)
+    if "failed" in found:
         return "failed"
-    return "passed" if statuses == {"passed"} else "void"
+    return "passed" if found == {"passed"} else "void"

@@ -9,18 +9,19 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import jinja2
 
-from zepguard.drills.outcome import ScenarioOutcome, by_drill, verdict
+from zepguard.drills.checklist import checklist
+from zepguard.drills.outcome import ScenarioOutcome, by_drill, verdict, worst
 
-__all__ = ["write_report"]
+__all__ = ["merged_junit", "merged_results", "results_of", "write_report"]
 
 
-def write_report(folder: Path, outcomes: Sequence[ScenarioOutcome], *, world: str, time_scale: float) -> dict[str, Any]:
-    """Write both files into ``folder`` and give what ``results.json`` says."""
-    folder.mkdir(parents=True, exist_ok=True)
-    results = {
+def results_of(outcomes: Sequence[ScenarioOutcome], *, world: str, time_scale: float) -> dict[str, Any]:
+    """What ``results.json`` says of a run."""
+    return {
         "verdict": verdict(outcomes),
         "world": world,
         "time_scale": time_scale,
@@ -38,9 +39,34 @@ def write_report(folder: Path, outcomes: Sequence[ScenarioOutcome], *, world: st
             for drill in by_drill(outcomes)
         ],
     }
+
+
+def merged_results(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The results of several runs in one world, as if they had been one; the worst verdict, the last moment."""
+    order = {item.id: number for number, item in enumerate(checklist())}
+    drills = [drill for part in parts for drill in part["drills"]]
+    drills.sort(key=lambda drill: min(order.get(one, len(order)) for s in drill["scenarios"] for one in s["ids"]))
+    return {
+        **max(parts, key=lambda part: str(part["finished"])),
+        "verdict": worst(part["verdict"] for part in parts),
+        "drills": drills,
+    }
+
+
+def merged_junit(parts: Sequence[Path], target: Path) -> None:
+    """One JUnit file with the suites of several."""
+    suites = ElementTree.Element("testsuites")
+    for part in parts:
+        suites.extend(ElementTree.parse(part).getroot().findall("testsuite"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    ElementTree.ElementTree(suites).write(target, encoding="utf-8", xml_declaration=True)
+
+
+def write_report(folder: Path, results: dict[str, Any]) -> None:
+    """Write ``results.json`` and the page into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(results, indent=2), encoding="utf-8")
     (folder / "index.html").write_text(_page(results), encoding="utf-8")
-    return results
 
 
 def _page(results: dict[str, Any]) -> str:
