@@ -240,8 +240,9 @@ class _Hidden:
         return self.text[max(self.floor, self.start - _CONTEXT_REACH) : self.start].rpartition("]")[2]
 
     def _begins_line(self) -> bool:
-        before = self._before()
-        return not before.strip() or before.endswith("\n")
+        # Over the floor, since what was found before it stands on the line as well.
+        before = self.text[max(0, self.start - _CONTEXT_REACH) : self.start]
+        return not before.rpartition("\n")[2].strip()
 
     def _announced(self) -> bool:
         return EMAIL_WORD.search(self._before()) is not None

@@ -47,7 +47,7 @@ _BAD_BEFORE = frozenset("_#@=\\$€£₺%&-/.:,")
 _BAD_LEFT = re.compile(r"(?:[^\W_]|[_#@=\\$€£₺%&-]|.[/]|\d[.:,])\Z", re.S)
 _NAMED_LEFT = re.compile(r"(?:tel|telefon|phone|gsm|cep|mobile|whatsapp|wa\.me|send)[/=:.-]{1,3}\Z", re.I)
 _BAD_RIGHT = re.compile(
-    r"(?!(?:x|ext|dahili)\.?\s?\d{1,5}\b)[^\W_]|_|[/\\-][^\W\d_]|:\d|[,.]\d{1,4}(?!\d)|\s?[%$€£₺]"
+    r"(?!(?:x|ext|dahili)\.?\s?\d{1,5}\b|[dt][ae]n\b)[^\W_]|_|[/\\-][^\W\d_]|:\d|[,.]\d{1,4}(?!\d)|\s?[%$€£₺]"
     r"|\.(?:png|jpe?g|gif|pdf|html?|csv|txt|zip|docx?|xlsx?|mp4|json|log|com|net|org)\b",
     re.I,
 )

@@ -178,6 +178,7 @@ TEXTS = st.one_of(
 @example("\ud800@\udfff.com")
 @example("tel 99123456 0532 123 45 67")
 @example("call 0532 123 45 67, 4155552671")
+@example("5000000000 A\r@\r0.AO")
 def test_of_any_text_only_the_findings_change(text: str) -> None:
     """They are in order, apart, within the text; all else stands as it stood; a second time changes nothing."""
     redaction = redact(text)
