@@ -23,17 +23,7 @@ from typing import Any
 
 import pytest
 
-JWT_SECRET = "a secret of the tests, long enough for HS256"
-
-os.environ.update(
-    {
-        "DJANGO_SETTINGS_MODULE": "chatapp.settings",
-        "CHATAPP_SECRET_KEY": "another secret of the tests, as long as that",
-        "CHATAPP_JWT_SECRET": JWT_SECRET,
-        "CELERY_BROKER_URL": "redis+socket:///nowhere/valkey.sock",
-        "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", "sqlite:///unused.sqlite3"),
-    }
-)
+JWT_SECRET = os.environ["CHATAPP_JWT_SECRET"]
 
 import django  # noqa: E402
 

@@ -225,24 +225,12 @@ def start_child() -> Iterator[Callable[..., Child]]:
 # -- Django ----------------------------------------------------------------------------------------------------------
 
 
-def _set_up_django() -> None:
-    """Whoever configures Django first in this process wins: the chat app's tests have settings of their own."""
-    import django
-    from django.conf import settings as django_settings
-
-    if not django_settings.configured and "DJANGO_SETTINGS_MODULE" not in os.environ:
-        django_settings.configure(
-            INSTALLED_APPS=["guard.django"],
-            DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
-            USE_TZ=True,
-            DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-        )
-    django.setup()
-
-
 @pytest.fixture
 def django_ready() -> None:
-    _set_up_django()
+    """Django with the settings of all tests (``tests/conftest.py``)."""
+    import django
+
+    django.setup()
 
 
 @pytest.fixture
