@@ -167,8 +167,9 @@ def _domain_end(text: str, host: int, *, blanks_around_dot: bool) -> tuple[int, 
         if more is None:
             break
         at = more.end()
-        if _top_level(more[1]) in TLDS:
-            end, spelled = at, True
+        known = _with_known_top_level(text, more.start(1), at)
+        if known and text[known : known + 1] != "@":
+            end, spelled = known, True
     if not end and blanks_around_dot:
         more = _BLANK_DOT.match(text, plain.end())
         if more is not None and _top_level(more[1]) in TLDS and more[1].islower():
@@ -186,6 +187,17 @@ def _with_top_level(text: str, host: int, end: int) -> int:
         if len(top) >= 2 and not top[0].isdigit():
             return dot + 1 + len(top)
         end = dot
+
+
+def _with_known_top_level(text: str, start: int, end: int) -> int:
+    """Cut labels that are no top level behind a dot in words from the end; 0 if none is left."""
+    while end > start:
+        dot = max(text.rfind(".", start, end), start - 1)
+        top = text[dot + 1 : end].rstrip("-")
+        if top.lower() in TLDS:
+            return dot + 1 + len(top)
+        end = dot
+    return 0
 
 
 def _top_level(domain: str) -> str:

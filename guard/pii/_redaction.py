@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from heapq import merge
 from operator import itemgetter
@@ -40,6 +40,11 @@ class Redaction(NamedTuple):
 
 _EMAIL, _PHONE = Kind
 _START = itemgetter(1)
+_PLACEHOLDER_LENGTH = len("[EMAIL]")
+_LOOSE_BEFORE = frozenset({"", " ", "\n", "<", '"'})
+_LOOSE_BEHIND = frozenset({"", " ", "\n", ",", ";", "!", "?", ">", '"', "'"})
+_SENTENCE_END = frozenset({".", ". ", ".\n"})
+_TIMES_MAX = 10
 _TOKEN = re.compile(r"\[(?:EMAIL|PHONE)\]")
 
 
@@ -60,23 +65,25 @@ def redact(text: str, *, regions: tuple[str, ...] = DEFAULT_REGIONS) -> Redactio
     if regions is not DEFAULT_REGIONS:
         check_regions(regions)
     folded = fold(text)
-    addresses = find_addresses(folded.text)
-    phones = find_phones(folded.text, _walls(folded.text, addresses), regions)
-    if not addresses and not phones:
+    findings = _find(folded.text, regions)
+    if not findings:
         return Redaction(text, ())
-    spans = [(_EMAIL, addresses), (_PHONE, phones)]
+    if _touched(folded.text, findings):
+        findings = _find_again(folded.text, findings, regions)
     if folded.unseen:
-        spans = [(kind, [folded.origin(start, end) for start, end in found]) for kind, found in spans]
-    findings = [Finding(kind, start, end) for kind, found in spans for start, end in found]
-    if addresses and phones:
-        findings.sort(key=_START)
-    parts: list[str] = []
-    copied = 0
-    for kind, start, end in findings:
-        parts += (text[copied:start], "[EMAIL]" if kind is _EMAIL else "[PHONE]")
-        copied = end
-    parts.append(text[copied:])
-    return Redaction("".join(parts), tuple(findings))
+        findings = [Finding(kind, *folded.origin(start, end)) for kind, start, end in findings]
+    return Redaction(_without(text, findings), tuple(findings))
+
+
+def _find(text: str, regions: tuple[str, ...]) -> list[Finding]:
+    addresses = find_addresses(text)
+    phones = find_phones(text, _walls(text, addresses), regions)
+    findings = [Finding(_EMAIL, start, end) for start, end in addresses]
+    if phones:
+        findings += [Finding(_PHONE, start, end) for start, end in phones]
+        if addresses:
+            findings.sort(key=_START)
+    return findings
 
 
 def _walls(text: str, addresses: list[tuple[int, int]]) -> Iterable[tuple[int, int]]:
@@ -85,3 +92,42 @@ def _walls(text: str, addresses: list[tuple[int, int]]) -> Iterable[tuple[int, i
         return addresses
     placeholders = (token.span() for token in _TOKEN.finditer(text))
     return merge(addresses, placeholders) if addresses else placeholders
+
+
+def _without(text: str, findings: list[Finding]) -> str:
+    parts: list[str] = []
+    copied = 0
+    for kind, start, end in findings:
+        parts += (text[copied:start], "[EMAIL]" if kind is _EMAIL else "[PHONE]")
+        copied = end
+    parts.append(text[copied:])
+    return "".join(parts)
+
+
+def _touched(text: str, findings: list[Finding]) -> bool:
+    """Whether something is joined to a finding, and may be read otherwise once that is a placeholder."""
+    return any(
+        text[start - 1 : start] not in _LOOSE_BEFORE
+        or (text[end : end + 1] not in _LOOSE_BEHIND and text[end : end + 2] not in _SENTENCE_END)
+        for _, start, end in findings
+    )
+
+
+def _find_again(text: str, findings: list[Finding], regions: tuple[str, ...]) -> list[Finding]:
+    """Until nothing more is found; no more than some times, so that time stays linear."""
+    for _ in range(_TIMES_MAX):
+        more = _find(_without(text, findings), regions)
+        if not more:
+            break
+        findings = sorted([*findings, *_before_replacement(more, findings)], key=_START)
+    return findings
+
+
+def _before_replacement(more: list[Finding], findings: list[Finding]) -> Iterator[Finding]:
+    """Where ``more``, found after ``findings`` were replaced, stood before."""
+    shift = passed = 0
+    for kind, start, end in more:
+        while passed < len(findings) and findings[passed].start - shift < start:
+            shift += findings[passed].end - findings[passed].start - _PLACEHOLDER_LENGTH
+            passed += 1
+        yield Finding(kind, start + shift, end + shift)
