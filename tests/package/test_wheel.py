@@ -79,7 +79,7 @@ def test_the_license_ships(names: set[str], metadata: Message) -> None:
 def test_the_base_install_is_the_guard_with_few_dependencies(metadata: Message) -> None:
     required = [one for one in metadata.get_all("Requires-Dist", []) if "extra ==" not in one]
     names_only = {one.split(">")[0].split("<")[0].split("=")[0].strip() for one in required}
-    assert names_only == {"zep-cloud", "httpx", "httpcore", "redis", "prometheus-client", "structlog"}
+    assert names_only == {"zep-cloud", "httpx", "httpcore", "phonenumbers", "redis", "prometheus-client", "structlog"}
 
 
 def test_the_command_is_declared(wheel: zipfile.ZipFile, names: set[str]) -> None:
