@@ -209,7 +209,7 @@ class _Stretch:
         start = first
         before = text[first - 1 : first]
         if before in _SIGNS or (before == " " and text[first - 2 : first - 1] in _SIGNS):
-            start = self._opening(first)
+            start = self._opening(first, end)
         if start > self.floor and not self._is_free_left(start):
             return None
         if start < first and "+" in text[start:first]:
@@ -245,11 +245,14 @@ class _Stretch:
             return said != "other"
         return said == "phone"
 
-    def _opening(self, first: int) -> int:
-        """Where ``+`` or ``(`` before the first digit begins."""
+    def _opening(self, first: int, end: int) -> int:
+        """Where ``+`` before the first digit begins, or ``(`` if it is closed within the number."""
         for back in (5, 4, 3, 2, 1):
             if first - back >= self.floor and _OPENING.fullmatch(self.text, first - back, first):
-                return first - back
+                if ")" in self.text[first:end]:
+                    return first - back
+                plus = self.text.find("+", first - back, first)
+                return plus if plus >= 0 else first
         return first
 
     def _is_free_left(self, start: int) -> bool:

@@ -77,19 +77,18 @@ def redact(text: str, *, regions: tuple[str, ...] = DEFAULT_REGIONS) -> Redactio
 
 def _find(text: str, regions: tuple[str, ...]) -> list[Finding]:
     addresses = find_addresses(text)
-    phones = find_phones(text, _walls(text, addresses), regions)
-    findings = [Finding(_EMAIL, start, end) for start, end in addresses]
-    if phones:
-        findings += [Finding(_PHONE, start, end) for start, end in phones]
-        if addresses:
-            findings.sort(key=_START)
+    phones = find_phones(text, _walls(text, addresses) if addresses or "[" in text else (), regions)
+    if not phones:
+        return [Finding(_EMAIL, start, end) for start, end in addresses] if addresses else []
+    findings = [Finding(_PHONE, start, end) for start, end in phones]
+    if addresses:
+        findings += [Finding(_EMAIL, start, end) for start, end in addresses]
+        findings.sort(key=_START)
     return findings
 
 
 def _walls(text: str, addresses: list[tuple[int, int]]) -> Iterable[tuple[int, int]]:
     """Addresses and the placeholders of an earlier time."""
-    if "[" not in text:
-        return addresses
     placeholders = (token.span() for token in _TOKEN.finditer(text))
     return merge(addresses, placeholders) if addresses else placeholders
 
@@ -106,11 +105,12 @@ def _without(text: str, findings: list[Finding]) -> str:
 
 def _touched(text: str, findings: list[Finding]) -> bool:
     """Whether something is joined to a finding, and may be read otherwise once that is a placeholder."""
-    return any(
-        text[start - 1 : start] not in _LOOSE_BEFORE
-        or (text[end : end + 1] not in _LOOSE_BEHIND and text[end : end + 2] not in _SENTENCE_END)
-        for _, start, end in findings
-    )
+    for _, start, end in findings:
+        if text[start - 1 : start] not in _LOOSE_BEFORE:
+            return True
+        if text[end : end + 1] not in _LOOSE_BEHIND and text[end : end + 2] not in _SENTENCE_END:
+            return True
+    return False
 
 
 def _find_again(text: str, findings: list[Finding], regions: tuple[str, ...]) -> list[Finding]:

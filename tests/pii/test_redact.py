@@ -132,6 +132,14 @@ def test_numbers_side_by_side_are_told_apart() -> None:
     assert redact("2 0532 123 45 67 3").text == "2 [PHONE] 3"
 
 
+def test_brackets_around_a_number_stay() -> None:
+    """Those around its area code go with it."""
+    assert redact("the driver (0532 123 45 67) is here").text == "the driver ([PHONE]) is here"
+    assert redact("(+90 532 123 45 67)").text == "([PHONE])"
+    assert redact("(+90) 532 123 45 67").text == "[PHONE]"
+    assert redact("((532) 123 45 67)").text == "([PHONE])"
+
+
 def test_findings_count_in_the_original() -> None:
     """Characters that are not seen count too."""
     text = "a\u200bb\u200b: \u200bfoo\u200b@bar.com 0532\u200b1234567 x"
