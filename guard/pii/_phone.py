@@ -59,6 +59,8 @@ _UNIT_RIGHT = re.compile(
 _NEXT_TO = re.compile(r"(?:['’]\w{1,6})?[ \t]+((?:(?:numaralı|nolu|no'lu)[ \t]+)?\w+)", re.I)
 _CUT_RIGHT = re.compile(r"[\d\[]")
 _IP = re.compile(r"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?!\.?\d)")
+_NO_NUMBER = re.compile(rf"\d{{1,4}}([-./])\d\d?\1\d{{1,4}}|\d{{1,3}}\.\d{{4,}}|{_IP.pattern}")
+"""Dates, fractions and IP addresses: told at once, being most of what is looked at."""
 _UNDERSCORED = re.compile(r"\d(?:_\d)+")
 _FRACTION = re.compile(r"\d{1,3}\.\d{4,}(?!\.)")
 
@@ -96,7 +98,7 @@ def _find_between(text: str, floor: int, ceiling: int, regions: tuple[str, ...],
     stretch = None
     for run in _RUN.finditer(text, floor, ceiling):
         start, end = run.span()
-        if end - start < _DIGITS_MIN:
+        if end - start < _DIGITS_MIN or _NO_NUMBER.fullmatch(text, start, end):
             continue
         if stretch is None:
             stretch = _Stretch(text, floor, ceiling, _plans(regions))
