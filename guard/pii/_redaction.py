@@ -77,7 +77,7 @@ def redact(text: str, *, regions: tuple[str, ...] = DEFAULT_REGIONS) -> Redactio
 
 def _find(text: str, regions: tuple[str, ...]) -> list[Finding]:
     addresses = find_addresses(text)
-    phones = find_phones(text, _walls(text, addresses) if addresses or "[" in text else (), regions)
+    phones = find_phones(text, _walls(text, addresses) if "[" in text else addresses, regions)
     if not phones:
         return [Finding(_EMAIL, start, end) for start, end in addresses] if addresses else []
     findings = [Finding(_PHONE, start, end) for start, end in phones]
