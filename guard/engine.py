@@ -154,8 +154,10 @@ def read_context(base: Mode, thread_id: str, token: str) -> Generator[Command, A
         return (yield from _expire(base, admission))
     if admission.verdict is Verdict.SKIP:
         return _skipped(admission)
+    version: int | None = None
     if admission.verdict is not Verdict.PROBE:
         entry: ThreadEntry = yield LookUp(thread_id)
+        version = entry.version
         if entry.pause_until > seen.now:
             yield Tell(NegativeHit(thread_id=thread_id, why=entry.why))
             return ContextResult(status=ContextStatus.NEGATIVE, mode=admission.mode, detail=entry.why)
@@ -164,7 +166,7 @@ def read_context(base: Mode, thread_id: str, token: str) -> Generator[Command, A
         detail = "probe_elsewhere" if admission.verdict is Verdict.PROBE else "breaker_open"
         return _skipped(replace(admission, detail=detail))
     called: Called = yield Call(Operation.READ, lambda zep: zep.read_context(thread_id))
-    applied = yield from _report(ticket, called, thread_id)
+    applied = yield from _report(ticket, called, thread_id, version)
     return _context(called, effective_mode(base, applied.record))
 
 
@@ -212,9 +214,16 @@ def _expire(base: Mode, admission: Admission) -> Generator[Command, Any, Context
     return ContextResult(status=ContextStatus.SKIPPED, mode=mode, detail=admission.detail)
 
 
-def _report(ticket: Ticket, called: Called, thread_id: str) -> Generator[Command, Any, Applied]:
-    retry_after_s = called.failure.retry_after_s if called.failure else 0.0
-    event = Report(ticket=ticket, outcome=called.outcome, retry_after_s=retry_after_s, thread_id=thread_id)
+def _report(
+    ticket: Ticket, called: Called, thread_id: str, thread_version: int | None = None
+) -> Generator[Command, Any, Applied]:
+    event = Report(
+        ticket=ticket,
+        outcome=called.outcome,
+        retry_after_s=called.failure.retry_after_s if called.failure else 0.0,
+        thread_id=thread_id,
+        thread_version=thread_version,
+    )
     applied: Applied = yield Apply(event)
     counted = [int(e.detail) for e in applied.effects if e.kind is EffectKind.FAILURE_COUNTED]
     yield Tell(

@@ -22,6 +22,7 @@ Feature: Operational commands
     When "is anybody there" is sent to thread "ops-drill"
     Then every message is answered
     And memory_zep_read_requests_total has not risen
+    And within 60 s Zep holds all messages of thread "ops-drill", each once and in order
 
   @ops-clear
   Scenario: zep_mode --clear restores the base mode

@@ -66,6 +66,7 @@ class Report:
     outcome: Outcome
     retry_after_s: float = 0.0
     thread_id: str = ""
+    thread_version: int | None = None  # of the thread's entry when the call was decided; None: whatever it is now
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,6 +31,7 @@ class MemoryStore:
         self._lock = Lock()
         self._record: Record = EMPTY
         self._threads: dict[str, ThreadEntry] = {}
+        self._versions: dict[str, int] = {}
         self._workers: dict[str, Worker] = {}
 
     def snapshot(self) -> Applied:
@@ -49,7 +50,8 @@ class MemoryStore:
 
     def _pause(self, event: Report, now: float) -> None:
         pause_s = self._policy.pause_s(event)
-        if pause_s > 0 and event.thread_id:
+        dropped = event.thread_version not in (None, self._versions.get(event.thread_id, 0))
+        if pause_s > 0 and event.thread_id and not dropped:
             self._drop_ended(now)
             known = self._threads.get(event.thread_id, ThreadEntry())
             why = rule_for(event.ticket.operation, event.outcome, event.ticket.phase).pause
@@ -63,12 +65,14 @@ class MemoryStore:
     def thread_entry(self, thread_id: str) -> ThreadEntry:
         """Read what is known of a thread."""
         with self._lock:
-            return self._threads.get(thread_id, ThreadEntry())
+            entry = self._threads.get(thread_id, ThreadEntry())
+            return replace(entry, version=self._versions.get(thread_id, 0))
 
     def forget_thread(self, thread_id: str) -> bool:
         """Drop what is known of a thread."""
         with self._lock:
             self._drop_ended(self._clock())
+            self._versions[thread_id] = self._versions.get(thread_id, 0) + 1
             return self._threads.pop(thread_id, None) is not None
 
     def beat(self, worker: Worker) -> None:

@@ -10,7 +10,7 @@ from guard.core.record import Record
 from guard.core.table import Pause
 from guard.core.worker import Worker
 
-__all__ = ["WORKER_TTL_S", "Applied", "Store", "ThreadEntry"]
+__all__ = ["VERSION_TTL_S", "WORKER_TTL_S", "Applied", "Store", "ThreadEntry"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,10 +28,14 @@ class Applied:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThreadEntry:
-    """What the fleet knows of one thread: no read of it until ``pause_until`` (unix seconds), and why."""
+    """What the fleet knows of one thread: no read of it until ``pause_until`` (unix seconds), and why.
+
+    ``version`` goes up when an operator drops the entry: a call that was under way then leaves no new one.
+    """
 
     pause_until: float = 0.0
     why: Pause = Pause.NONE
+    version: int = 0
 
 
 class Store(Protocol):
@@ -61,3 +65,6 @@ class Store(Protocol):
 
 WORKER_TTL_S = 3.0
 """A worker not heard of for so long is not listed, seconds; a heartbeat comes each second."""
+
+VERSION_TTL_S = 3600.0
+"""A thread's version is kept so long after it went up: longer than any call that was under way can take."""

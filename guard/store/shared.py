@@ -34,7 +34,7 @@ from guard.core.record import decode_record
 from guard.core.table import Pause, rule_for
 from guard.core.worker import Worker
 from guard.errors import StoreUnavailable
-from guard.store.protocol import WORKER_TTL_S, Applied, ThreadEntry
+from guard.store.protocol import VERSION_TTL_S, WORKER_TTL_S, Applied, ThreadEntry
 
 __all__ = ["RedisStore", "connect"]
 
@@ -99,7 +99,7 @@ class RedisStore:
     def _run(self, name: str, arguments: Mapping[str, object], thread: str = "") -> Applied:
         now = "" if self._clock is None else repr(self._clock())
         flat = [str(part) for pair in arguments.items() for part in pair]
-        keys = [self._key("mode"), self._key("thread", thread)]
+        keys = [self._key("mode"), self._key("thread", thread), self._key("version", thread)]
         with _translated():
             at, effects, fields = self._script(keys=keys, args=[name, now, *flat])
             return Applied(
@@ -111,13 +111,22 @@ class RedisStore:
     def thread_entry(self, thread_id: str) -> ThreadEntry:
         """Read what is known of a thread."""
         with _translated():
-            until, why = self._client.hmget(self._key("thread", thread_id), ["pause_until", "why"])
-            return ThreadEntry(pause_until=float(until or 0.0), why=Pause(str(why or Pause.NONE)))
+            asked = self._client.pipeline(transaction=False)
+            asked.hmget(self._key("thread", thread_id), ["pause_until", "why"])
+            asked.get(self._key("version", thread_id))
+            (until, why), version = asked.execute()
+            return ThreadEntry(
+                pause_until=float(until or 0.0), why=Pause(str(why or Pause.NONE)), version=int(version or 0)
+            )
 
     def forget_thread(self, thread_id: str) -> bool:
         """Drop what is known of a thread."""
         with _translated():
-            return bool(self._client.delete(self._key("thread", thread_id)))
+            asked = self._client.pipeline(transaction=True)
+            asked.delete(self._key("thread", thread_id))
+            asked.incr(self._key("version", thread_id))
+            asked.expire(self._key("version", thread_id), int(VERSION_TTL_S))
+            return bool(asked.execute()[0])
 
     def beat(self, worker: Worker) -> None:
         """Write a worker's heartbeat; the server's time says when."""
@@ -221,7 +230,8 @@ def _report_arguments(event: Report, policy: Policy) -> dict[str, object]:
     }
     pause_s = policy.pause_s(event)
     if pause_s > 0 and event.thread_id:
-        arguments |= {"pause_s": pause_s, "pause_why": rule.pause}
+        version = "" if event.thread_version is None else event.thread_version
+        arguments |= {"pause_s": pause_s, "pause_why": rule.pause, "thread_version": version}
     return arguments
 
 

@@ -1,7 +1,7 @@
 -- The transition function of guard/core/machine.py, atomic in the store. Rules arrive as arguments: the table of
 -- guard/core/table.py stays the only one. Times are unix seconds by the store's own clock unless ARGV[2] gives one.
 --
--- KEYS  1 the record (hash)   2 the thread's entry (hash), only for a report that pauses it
+-- KEYS  1 the record (hash)   2 the thread's entry (hash)   3 its version; 2 and 3 only for a report that pauses it
 -- ARGV  1 event               2 now, or ''                3... name, value pairs
 -- gives {now, {kind, detail, ...}, {field, value, ...}}
 
@@ -222,7 +222,8 @@ end
 
 if event == 'report' then
   report()
-  if arg.pause_s then
+  local version = arg.pause_s and tonumber(redis.call('GET', KEYS[3]) or '0')
+  if arg.pause_s and (arg.thread_version == '' or tonumber(arg.thread_version) == version) then
     local pause_until = now + tonumber(arg.pause_s)
     if pause_until > (tonumber(redis.call('HGET', KEYS[2], 'pause_until') or '') or 0) then
       redis.call('HSET', KEYS[2], 'pause_until', string.format('%.17g', pause_until), 'why', arg.pause_why)

@@ -16,8 +16,14 @@ def results(world: str = "sim", **history: object) -> dict[str, object]:
         "counts": {'memory_zep_downgrades_total{reason="auth"}': 1.0},
         **history,
     }
-    scenario = {"feature": "Drill 4", "name": "it downgrades", "history": told}
-    return {"world": world, "drills": [{"scenarios": [scenario]}]}
+    scenario = {
+        "feature": "Drill 4",
+        "name": "it downgrades",
+        "ids": ["drill4-gauge"],
+        "status": "passed",
+        "history": told,
+    }
+    return {"world": world, "finished": "2026-01-01", "drills": [{"scenarios": [scenario]}]}
 
 
 def test_the_same_history_is_no_drift() -> None:
@@ -61,12 +67,25 @@ def test_an_entry_without_a_reason_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stack", "code"), [(results("stack"), 0), (results("stack", steps=[]), 1), ({"world": "stack", "drills": []}, 3)]
+    ("stack", "code"),
+    [(results("stack"), 0), (results("stack", steps=[]), 1), ({"world": "stack", "finished": "", "drills": []}, 3)],
 )
 def test_the_command_ends_with_the_tables_codes(tmp_path: Path, stack: dict[str, object], code: int) -> None:
     for name, told in (("sim", results()), ("stack", stack)):
         (tmp_path / f"{name}.json").write_text(json.dumps(told))
     assert run(["drift", "--sim", str(tmp_path / "sim.json"), "--stack", str(tmp_path / "stack.json")]) == code
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "not JSON", '{"drills": [{}]}'])
+def test_what_is_no_results_file_is_named_without_a_traceback(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a" / "results.json"
+    path.parent.mkdir()
+    path.write_text(text)
+    assert run(["drift", "--sim", str(path)]) == 2
+    assert run(["checklist", "--reports", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count(str(path)) == 2
 
 
 def test_a_missing_file_is_named_with_the_command_that_makes_it(

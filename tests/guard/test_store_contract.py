@@ -69,7 +69,7 @@ def store(make: Make) -> Store:
 
 def report(outcome: str, seen: Any, **changes: Any) -> Report:
     fields = {"operation": READ, "phase": Phase.READ_WRITE, "token": "", **changes}
-    extra = {name: fields.pop(name) for name in ("retry_after_s", "thread_id") if name in fields}
+    extra = {name: fields.pop(name) for name in ("retry_after_s", "thread_id", "thread_version") if name in fields}
     era = seen.record.breaker(fields["operation"]).era
     return Report(
         ticket=Ticket(generation=seen.record.generation, era=era, **fields), outcome=Outcome(outcome), **extra
@@ -168,6 +168,18 @@ def test_a_429_pauses_its_thread_and_no_other(store: Store, clock: Any) -> None:
     assert store.forget_thread("t") is True
     assert store.thread_entry("t").pause_until == 0.0
     assert store.forget_thread("t") is False
+
+
+def test_a_call_that_was_under_way_when_its_threads_entry_was_dropped_leaves_no_new_one(store: Store) -> None:
+    """The operator's ``--invalidate`` is not undone by a read that began before it."""
+    before = store.thread_entry("t").version
+    store.forget_thread("t")
+    late = report("rate_limited", store.snapshot(), thread_id="t", retry_after_s=600.0, thread_version=before)
+    store.apply(late)
+    assert store.thread_entry("t").pause_until == 0.0
+    now = replace(late, thread_version=store.thread_entry("t").version)
+    store.apply(now)
+    assert store.thread_entry("t").pause_until > 0.0
 
 
 def test_a_429_without_a_wait_leaves_nothing_behind(store: Store) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zepguard.cli.failures import failing_as
 from zepguard.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def checklist(reports: Path, as_json: bool) -> int:
     from zepguard.drills.checklist import checklist as items
     from zepguard.drills.checklist import last_results, states
 
-    found = states(items(), list(catalogue()), last_results(reports))
+    with failing_as(ExitCode.USAGE, ValueError):
+        found = states(items(), list(catalogue()), last_results(reports))
     if as_json:
         told = [
             {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ _RESULTS = click.Path(path_type=Path, dir_okay=False)
 def drift(sim: Path, stack: Path, show: str | None) -> int:
     """Compare what `zepguard drill` wrote down in world sim and on the stack.
 
-    Ends with 1 if they differ in a way that features/drift.toml does not explain, with 3 if none was run in both.
+    Ends with 1 if they differ in a way that features/drift.toml does not explain, with 3 if one was not run in both.
     """
     from zepguard.drills.drift import compare, known_differences
 
@@ -38,24 +37,28 @@ def drift(sim: Path, stack: Path, show: str | None) -> int:
         click.echo(f"{mark}  {one.scenario}\n       {one.what}: sim {one.left} | stack {one.right}")
         if one.why:
             click.echo(f"       since {one.why}")
+    alone = sorted(_names(left) ^ _names(right))
+    for name in alone:
+        click.echo(f"ALONE  {name}: only in {'sim' if name in _names(left) else 'stack'}")
     unexplained = sum(not one.why for one in found)
     click.echo(
         f"{len(both)} scenarios compared: {unexplained} unexplained differences, {len(found) - unexplained} known"
     )
-    if not both:
-        return int(ExitCode.INCONCLUSIVE)
-    return int(ExitCode.NO_GO if unexplained else ExitCode.GO)
+    if unexplained:
+        return int(ExitCode.NO_GO)
+    return int(ExitCode.INCONCLUSIVE if alone or not both else ExitCode.GO)
 
 
 def _read(path: Path, world: str) -> dict[str, Any]:
+    from zepguard.drills.report import read_results
+
     try:
-        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return read_results(path)
     except OSError as error:
         command = f"zepguard drill --world {world} --report {path.parent}"
         raise Failure(f"{path} cannot be read ({error.strerror}): run `{command}` first", ExitCode.USAGE) from error
     except ValueError as error:
-        raise Failure(f"{path} is no results.json ({error}): run the drills again", ExitCode.USAGE) from error
-    return told
+        raise Failure(str(error), ExitCode.USAGE) from error
 
 
 def _scenarios(results: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -169,7 +169,7 @@ def _check(selectors: tuple[str, ...]) -> None:
     for selector in selectors:
         if not any(matches(selector, ids) for ids in known):
             choices = ", ".join(sorted({one for ids in known for one in ids}))
-            raise click.UsageError(f"no drill is called {selector!r}: use a number, a stage or one of {choices}")
+            raise click.UsageError(f"no drill is called {selector!r}: use a number or one of {choices}")
 
 
 def _staging(name: str, file: Path | None, dry_run: bool, stack: StackInfo | None) -> StagingConfig | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,7 @@ __all__ = ["Item", "ItemState", "checklist", "last_results", "states"]
 
 NOT_BUILT = "not built"
 NOT_RUN = "not run"
+PARTLY = "partly"  # passed, but not yet in each world in which it must hold
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +50,10 @@ class ItemState:
             return NOT_BUILT
         found = set(self.results.values())
         worst = [status for status in ("failed", "void", "passed") if status in found]
-        return worst[0] if worst else NOT_RUN
+        if not worst:
+            return NOT_RUN
+        everywhere = set(self.item.worlds) <= set(self.results)
+        return PARTLY if worst[0] == "passed" and not everywhere else worst[0]
 
 
 @cache
@@ -73,10 +76,16 @@ def _item(entry: Mapping[str, Any], path: Path) -> Item:
 
 
 def last_results(folder: Path) -> dict[tuple[str, str], str]:
-    """The newest status of each (id, world) in the ``results.json`` files below ``folder``."""
+    """The newest status of each (id, world) in the ``results.json`` files below ``folder``.
+
+    Raises:
+        ValueError: naming a file that is none.
+    """
     found: dict[tuple[str, str], tuple[str, str]] = {}
+    from zepguard.drills.report import read_results  # it needs this list
+
     for path in folder.rglob("results.json"):
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = read_results(path)
         for one, status in _statuses(told).items():
             key = (one, told["world"])
             if told["finished"] >= found.get(key, ("", ""))[0]:

@@ -16,7 +16,7 @@ import jinja2
 from zepguard.drills.checklist import checklist
 from zepguard.drills.outcome import ScenarioOutcome, by_drill, verdict, worst
 
-__all__ = ["merged_junit", "merged_results", "results_of", "write_report"]
+__all__ = ["merged_junit", "merged_results", "read_results", "results_of", "write_report"]
 
 
 def results_of(outcomes: Sequence[ScenarioOutcome], *, world: str, time_scale: float) -> dict[str, Any]:
@@ -39,6 +39,25 @@ def results_of(outcomes: Sequence[ScenarioOutcome], *, world: str, time_scale: f
             for drill in by_drill(outcomes)
         ],
     }
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """Read a ``results.json``.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is none; naming it and the remedy.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        scenarios = [scenario for drill in told["drills"] for scenario in drill["scenarios"]]
+        if all({"feature", "name", "ids", "status"} <= set(one) for one in scenarios) and {"world", "finished"} <= set(
+            told
+        ):
+            return dict(told)
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ValueError(f"{path} is no results.json of `zepguard drill`: run the drills again, or remove it")
 
 
 def merged_results(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
