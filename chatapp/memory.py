@@ -10,10 +10,11 @@ from pathlib import Path
 
 from django.conf import settings
 
-from guard import MemoryService, logs
+from chatapp.memory_share import NO_MEMORY, in_share
+from guard import ContextResult, MemoryService, logs
 from guard.metrics import folder
 
-__all__ = ["prepare", "served_by", "service"]
+__all__ = ["has_memory", "prepare", "read_context", "served_by", "service"]
 
 
 _given: MemoryService | None = None
@@ -31,6 +32,16 @@ def service() -> MemoryService:
         SettingsError: for a variable of the guard that cannot be used.
     """
     return _given or _from_env()
+
+
+def has_memory(thread_id: str) -> bool:
+    """Whether the thread is in the share that has memory (``CHATAPP_MEMORY_SHARE``)."""
+    return in_share(thread_id, settings.CHATAPP_MEMORY_SHARE)
+
+
+def read_context(*, user_id: str, thread_id: str) -> ContextResult:
+    """Read what memory knows, for a thread that has one."""
+    return service().read_context(user_id=user_id, thread_id=thread_id) if has_memory(thread_id) else NO_MEMORY
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from threading import Lock
 
 from django.db import connection, transaction
 
+from chatapp.memory import has_memory
 from chatapp.models import ChatThread, Turn
 from chatapp.turns.events import Done, MemoryNote
 from chatapp.turns.question import Question
@@ -49,13 +50,7 @@ def claim(question: Question, *, attempt: int, supersedes: int) -> Claim | Answe
             return Claim.NOT_YOURS
         turn, is_new = Turn.objects.get_or_create(id=question.turn_id, defaults={"thread": thread, "attempt": attempt})
         if is_new:
-            accept(
-                user_id=question.user_id,
-                thread_id=question.thread_id,
-                role="user",
-                content=question.message,
-                turn_id=question.turn_id,
-            )
+            _accept(question, "user", question.message)
             return Claim.HELD
         if _take_over(question, attempt, supersedes):
             return Claim.HELD
@@ -78,13 +73,7 @@ def finish(question: Question, *, attempt: int, done: Done) -> bool:
             apology=done.apology,
         )
         if ours:
-            accept(
-                user_id=question.user_id,
-                thread_id=question.thread_id,
-                role="assistant",
-                content=done.reply,
-                turn_id=question.turn_id,
-            )
+            _accept(question, "assistant", done.reply)
         return bool(ours)
 
 
@@ -96,6 +85,17 @@ def _writing() -> Iterator[None]:
     """A transaction. SQLite has one writer and lets the others poll, some for seconds; threads queue here instead."""
     with _one_writer if connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
         yield
+
+
+def _accept(question: Question, role: str, content: str) -> None:
+    if has_memory(question.thread_id):
+        accept(
+            user_id=question.user_id,
+            thread_id=question.thread_id,
+            role=role,
+            content=content,
+            turn_id=question.turn_id,
+        )
 
 
 def _take_over(question: Question, attempt: int, supersedes: int) -> bool:

@@ -25,7 +25,7 @@ def answer_turn(turn_id: str, attempt: int, supersedes: int, user_id: str, threa
         question,
         attempt=attempt,
         supersedes=supersedes,
-        read_context=memory.service().read_context,
+        read_context=memory.read_context,
         post=Outgoing(question.turn_id, attempt).post,
     )
     if answered:
