@@ -46,7 +46,13 @@ class FleetCollector(Collector):
         up.add_metric([], 1)
         yield up
         base = fleet_base(workers, self._base)
-        yield _mode(effective_mode(base, seen.record))
+        yield _one_of(
+            "memory_mode_gauge", "1 for the effective mode, 0 for the others.", effective_mode(base, seen.record)
+        )
+        yield _one_of("memory_mode_base_gauge", "1 for the base mode (from flags), 0 for the others.", base)
+        held = GaugeMetricFamily("memory_mode_operator_hold", "1 while a mode that an operator forced has time left.")
+        held.add_metric([], int(seen.record.operator and seen.record.held(seen.now)))
+        yield held
         yield from _counts(seen.record)
         yield _counter(
             "circuit_open_seconds",
@@ -56,10 +62,10 @@ class FleetCollector(Collector):
         )
 
 
-def _mode(effective: Mode) -> Metric:
-    gauge = GaugeMetricFamily("memory_mode_gauge", "1 for the effective mode, 0 for the others.", labels=["mode"])
+def _one_of(name: str, about: str, one: Mode) -> Metric:
+    gauge = GaugeMetricFamily(name, about, labels=["mode"])
     for mode in Mode:
-        gauge.add_metric([mode], int(mode is effective))
+        gauge.add_metric([mode], int(mode is one))
     return gauge
 
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from guard import read_settings
+from guard import MemoryService, read_settings
 from guard.core.events import AcquireProbe, Clear, Force
-from guard.core.modes import Reason
+from guard.core.modes import Mode, Reason
+from guard.metrics.exposition import render
 from guard.service import open_store
+from guard.store.protocol import Store
 
 PROCESSES = 8
 
@@ -130,3 +132,43 @@ def test_live_processes_are_listed_and_a_killed_one_is_not(
     fleet[0].kill()
     wait_for(lambda: [worker.pid for worker in store.workers()] == [fleet[1].process.pid])
     store.close()  # type: ignore[attr-defined]
+
+
+def scraped(memory: MemoryService, series: str) -> float:
+    lines = render(memory)[0].decode().splitlines()
+    return next(float(line.split()[-1]) for line in lines if line.startswith(f"{series} "))
+
+
+@pytest.mark.parametrize(
+    ("flag", "base", "effective"),
+    [("true", Mode.READ_WRITE, Mode.WRITE_ONLY), ("false", Mode.WRITE_ONLY, Mode.WRITE_ONLY)],
+)
+def test_a_scrape_tells_the_base_mode_and_not_only_what_a_hold_makes_of_it(
+    environ: dict[str, str], flag: str, base: Mode, effective: Mode
+) -> None:
+    """Without it an alert could not tell a downgrade from a service that never reads."""
+    memory = MemoryService.from_env(environ | {"FLAG_ZEP_READ": flag})
+    store = memory.store()
+    store.apply(Force(reason=Reason.AUTH, ttl_s=300, operator=False))
+    for mode in Mode:
+        assert scraped(memory, f'memory_mode_base_gauge{{mode="{mode}"}}') == (mode is base)
+        assert scraped(memory, f'memory_mode_gauge{{mode="{mode}"}}') == (mode is effective)
+    memory.close()
+
+
+def test_a_scrape_tells_an_operators_hold_for_as_long_as_it_has_time_left(
+    environ: dict[str, str], wait_for: Callable[..., Any]
+) -> None:
+    """What the guard itself holds is none, and an operator's that has ended waits for a probe like any other."""
+    memory = MemoryService.from_env(environ)
+    store: Store = memory.store()
+    told = "memory_mode_operator_hold"
+    assert scraped(memory, told) == 0
+    store.apply(Force(reason=Reason.AUTH, ttl_s=300, operator=False))
+    assert scraped(memory, told) == 0
+    store.apply(Clear())
+    store.apply(Force(reason=Reason.ROLLBACK, ttl_s=1, operator=True))
+    assert scraped(memory, told) == 1
+    wait_for(lambda: scraped(memory, told) == 0)
+    assert store.snapshot().record.reason is Reason.ROLLBACK
+    memory.close()
