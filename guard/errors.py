@@ -5,7 +5,8 @@
     │   ├── SettingsError       an environment variable (or pair of them) is wrong
     │   ├── UnknownReason       a reason outside the checklist's five
     │   ├── HoldOutOfRange      a hold shorter than 1 s or longer than 24 h
-    │   └── UnsafeId            an id that would ask Zep for another path
+    │   ├── UnsafeId            an id that would ask Zep for another path
+    │   └── MessageRefused      a message that the outbox does not take
     ├── StoreUnavailable        the guard's store did not answer, or not sensibly
     └── ZepError                a call to Zep did not give an answer (see ``guard.zep``)
 
@@ -18,6 +19,7 @@ __all__ = [
     "CallerError",
     "GuardError",
     "HoldOutOfRange",
+    "MessageRefused",
     "SettingsError",
     "StoreUnavailable",
     "UnknownReason",
@@ -47,6 +49,10 @@ class HoldOutOfRange(CallerError):
 
 class UnsafeId(CallerError):
     """A user or thread id that the SDK would put into a path unescaped (contract, section 2)."""
+
+
+class MessageRefused(CallerError):
+    """A message that the outbox does not take: too long while splitting is off, or of a role that Zep does not know."""
 
 
 class StoreUnavailable(GuardError):

@@ -14,7 +14,12 @@ from guard.core.events import Policy
 from guard.core.modes import BREAKER_THRESHOLD, FAILURE_THRESHOLD, HOLD_S, TTL_MAX_S, TTL_MIN_S, Mode
 from guard.errors import SettingsError
 
-__all__ = ["VARIABLES", "Settings", "Variable", "read_settings"]
+__all__ = ["SETTLE_S", "VARIABLES", "Settings", "Variable", "read_settings"]
+
+SETTLE_S = 30.0
+"""Seconds after which a request that was given up counts as applied or lost."""
+
+_KEEP_S_MAX = 10 * 365 * 86_400.0
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
@@ -138,6 +143,27 @@ def _count(lowest: int, highest: int) -> Parser:
     return parse
 
 
+def _one_of(*words: str) -> Parser:
+    def parse(variable: Variable, text: str) -> str:
+        word = text.strip().lower()
+        if word not in words:
+            raise variable.refuse(text, f"is unknown; write {' or '.join(words)}")
+        return word
+
+    return parse
+
+
+def _regions(variable: Variable, text: str) -> tuple[str, ...]:
+    regions = tuple(word.strip().upper() for word in text.split(",") if word.strip())
+    if text != variable.default:
+        from phonenumbers import SUPPORTED_REGIONS  # slow to import, and the default ones are known to be there
+
+        unknown = [region for region in regions if region not in SUPPORTED_REGIONS]
+        if unknown:
+            raise variable.refuse(text, f"{unknown[0]!r} has no numbering plan; write ISO 3166 codes such as TR,GB")
+    return regions
+
+
 def _variable(name: str, field: str, default: str, form: str, parse: Parser, about: str) -> Variable:
     return Variable(name=name, field=field, default=default, form=form, parse=parse, about=about)
 
@@ -245,6 +271,47 @@ VARIABLES: tuple[Variable, ...] = (
         "Longest wait between attempts to deliver a message.",
     ),
     _variable(
+        "ZEPGUARD_OUTBOX_SETTLE_S",
+        "outbox_settle_s",
+        f"{SETTLE_S:g}",
+        "seconds",
+        _number(0.01, TTL_MAX_S, "seconds"),
+        "After a write of unknown fate, wait before it is looked up and, if absent, sent again; no message is doubled "
+        "if Zep applies a request within this time.",
+    ),
+    _variable(
+        "ZEPGUARD_OUTBOX_LONG",
+        "outbox_long",
+        "split",
+        "split or refuse",
+        _one_of("split", "refuse"),
+        "What becomes of a message over Zep's 4,096 characters: parts in order, or an error when it is accepted.",
+    ),
+    _variable(
+        "ZEPGUARD_OUTBOX_KEEP_S",
+        "outbox_keep_s",
+        "86400",
+        "seconds",
+        _number(0, _KEEP_S_MAX, "seconds"),
+        "How long a delivered message stays in the outbox table.",
+    ),
+    _variable(
+        "ZEPGUARD_OUTBOX_DEAD_KEEP_S",
+        "outbox_dead_keep_s",
+        "2592000",
+        "seconds",
+        _number(0, _KEEP_S_MAX, "seconds"),
+        "How long a dead letter is kept.",
+    ),
+    _variable(
+        "ZEPGUARD_PII_REGIONS",
+        "pii_regions",
+        "TR,CY,GB,US",
+        "list of codes",
+        _regions,
+        "Whose phone numbers are known without + when personal data is redacted; earlier ones go first.",
+    ),
+    _variable(
         "ZEPGUARD_LOG_FILE",
         "log_file",
         "",
@@ -274,6 +341,11 @@ class Settings:
     breaker_open_s: float
     outbox_backoff_s: float
     outbox_backoff_max_s: float
+    outbox_settle_s: float
+    outbox_long: str
+    outbox_keep_s: float
+    outbox_dead_keep_s: float
+    pii_regions: tuple[str, ...]
     log_file: str
 
     @property

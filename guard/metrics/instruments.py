@@ -12,6 +12,11 @@ __all__ = [
     "CACHE_HITS",
     "CONTEXT_FAILURES",
     "NEGATIVE_HITS",
+    "OUTBOX_DEAD",
+    "OUTBOX_DELIVERED",
+    "OUTBOX_RETRIED",
+    "OUTBOX_UNKNOWN",
+    "PII_REDACTIONS",
     "READ_LATENCY",
     "READ_REQUESTS",
     "REGISTRY",
@@ -50,3 +55,19 @@ WRITE_REQUESTS = Counter(
 WRITE_FAILURES = Counter(
     "memory_zep_write_failures", "Requests of a delivery that Zep did not take.", registry=REGISTRY
 )
+
+OUTBOX_DELIVERED = Counter("memory_outbox_delivered", "Messages that Zep has, found there or sent.", registry=REGISTRY)
+OUTBOX_RETRIED = Counter(
+    "memory_outbox_retried", "Messages put back after a failed attempt, each time.", registry=REGISTRY
+)
+OUTBOX_DEAD = Counter("memory_outbox_dead", "Messages that Zep refused for good: dead letters.", registry=REGISTRY)
+OUTBOX_UNKNOWN = Counter(
+    "memory_outbox_unknown",
+    "Messages sent again because a look-up did not find them: there twice if Zep applied the first request later.",
+    registry=REGISTRY,
+)
+PII_REDACTIONS = Counter(
+    "memory_pii_redactions", "Personal data replaced before a message was kept for Zep.", ["kind"], registry=REGISTRY
+)
+for _kind in ("email", "phone"):
+    PII_REDACTIONS.labels(_kind)

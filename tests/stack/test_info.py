@@ -93,4 +93,5 @@ def test_the_time_scale_divides_the_settings_of_the_guard_and_not_the_deadline(p
     assert environment["ZEPGUARD_HOLD_S"] == "5"
     assert environment["ZEPGUARD_BREAKER_OPEN_S"] == "5"
     assert environment["ZEPGUARD_OUTBOX_BACKOFF_MAX_S"] == "5"
+    assert environment["ZEPGUARD_OUTBOX_SETTLE_S"] == "5"
     assert environment["ZEP_TIMEOUT_MS"] == "1500"

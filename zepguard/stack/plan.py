@@ -18,6 +18,7 @@ MODES: tuple[Mode, ...] = ("read_write", "write_only")
 _HOLD_S = 300.0
 _BREAKER_OPEN_S = 30.0
 _OUTBOX_BACKOFF_MAX_S = 60.0
+_OUTBOX_SETTLE_S = 30.0
 _TIMEOUT_MS = 1500
 
 
@@ -115,6 +116,7 @@ class Plan:
             "ZEPGUARD_HOLD_S": f"{scaled(_HOLD_S, self.time_scale):g}",
             "ZEPGUARD_BREAKER_OPEN_S": f"{scaled(_BREAKER_OPEN_S, self.time_scale):g}",
             "ZEPGUARD_OUTBOX_BACKOFF_MAX_S": f"{scaled(_OUTBOX_BACKOFF_MAX_S, self.time_scale):g}",
+            "ZEPGUARD_OUTBOX_SETTLE_S": f"{scaled(_OUTBOX_SETTLE_S, self.time_scale):g}",
             "ZEPGUARD_LOG_FILE": str(run_dir.app_log),
             "CELERY_BROKER_URL": self.broker_url,
             "DATABASE_URL": self.database_url or f"sqlite:///{run_dir.data('data')}/chat.sqlite3",
