@@ -292,7 +292,7 @@ VARIABLES: tuple[Variable, ...] = (
         "outbox_keep_s",
         "86400",
         "seconds",
-        _number(0, _KEEP_S_MAX, "seconds"),
+        _number(1, _KEEP_S_MAX, "seconds"),
         "How long a delivered message stays in the outbox table.",
     ),
     _variable(
@@ -300,7 +300,7 @@ VARIABLES: tuple[Variable, ...] = (
         "outbox_dead_keep_s",
         "2592000",
         "seconds",
-        _number(0, _KEEP_S_MAX, "seconds"),
+        _number(1, _KEEP_S_MAX, "seconds"),
         "How long a dead letter is kept.",
     ),
     _variable(
