@@ -30,10 +30,11 @@ _LABEL = rf"[a-z0-9A-Z\-{_BEYOND_ASCII}]{{1,63}}+"
 
 # One set of characters, then one look ahead: three times quicker than the alternatives alone.
 _SIGN = re.compile(
-    r"[@%\[({< \n\t*_|-](?:(?<=@)|(?=[AaÄäEeKk@4 ])(?:"
-    r"(?<=[ \n\t])(?:[AaÄäEe]\u0308?[Tt](?:\ssign|\sişareti)?|[Kk]uyruklu\sa)(?=\s)"
+    r"[@%&\[({< \n\t*_|-](?:(?<=@)|(?=[AaÄäEeKk@4# ]|comm)(?:"
+    r"(?<=[ \n\t])(?:[AaÄäEe]\u0308?[Tt](?:\ssign|\sişareti)?|(?i:kuyruklu\s?a))(?=\s)"
     r"|(?<=%)40"
-    r"|(?<=[\[({<])\s{0,2}(?:[AaÄäEe]\u0308?[Tt]|@)\s{0,2}[\])}>]"
+    r"|(?<=&)(?:\#(?:64|[xX]40)|commat);"
+    r"|(?<=[\[({<])\s{0,2}(?:[AaÄäEe]\u0308?[Tt]|@|(?i:kuyruklu\s?a))\s{0,2}[\])}>]"
     r"|(?<=[\[({])\s?[Aa]\s?[\])}]"
     r"|(?<=[*_|-])[Aa][Tt][*_|-]"
     r"))"
@@ -44,6 +45,7 @@ _LEFT_DOT = (
 )
 _LEFT = re.compile(rf"\s{{0,3}}({_LOCAL}{{1,64}}+(?:{_LEFT_DOT}{_LOCAL}{{1,64}}+){{0,4}})")
 _LEFT_SPELLED = re.compile(_LEFT_DOT)
+_GLUED = frozenset({"@", "%40", "&#64;", "&#x40;", "&#X40;", "&commat;"})
 _GLUED_LEFT = re.compile(f"{_LOCAL}{{1,64}}+")
 _QUOTED = re.compile(r'"[^"\\\n]{1,64}"')
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,8}}")
@@ -78,7 +80,7 @@ def find_addresses(text: str) -> list[tuple[int, int]]:
 
 def _address(text: str, floor: int, sign: int, after: int) -> tuple[int, int] | None:
     written = text[sign:after]
-    glued = written in {"@", "%40"} and not text[sign - 1 : sign].isspace() and not text[after : after + 1].isspace()
+    glued = written in _GLUED and not text[sign - 1 : sign].isspace() and not text[after : after + 1].isspace()
     if glued:
         return _glued(text, floor, sign, after)
     if written[0] in "*_|-":

@@ -31,16 +31,18 @@ _GROUPS_MAX = 8
 _LEFT_REACH = 48
 _RIGHT_REACH = 32
 
-_RUN = re.compile(r"\d++(?:(?:[ \t()/_-]|\.(?!\s)){1,3}+\d++)*+")
+_RUN = re.compile(r"\d++(?:(?:[ \t()\[\]{}/_-]|\.(?!\s)){1,3}+\d++)*+")
 _WRITTEN_MAX = _DIGITS_MAX + 3 * (_DIGITS_MAX - 1)
 _BLANK = re.compile(r"[ \t/]")
 _CARD_LIKE = re.compile(r"\d+(?:\D+\d{4}(?!\d)){2,}+(?:\D+\d+)?")
 """Cards and IBANs: fours, all but the ends."""
 _GROUP = re.compile(r"\d+")
-_OPENING = re.compile(r"(?:\(\s?)?\+\s?\(?\s?|\(\s?")
+_OPENING = re.compile(r"(?:[(\[{]\s?)?\+\s?[(\[{]?\s?|[(\[{]\s?")
+_OPEN = re.compile(r"[(\[{]")
+_CLOSED = re.compile(r"[)\]}]")
 _FIRST_SIZES = frozenset({2, 3, 8, 10, 12})
 """Of groups that a number among other digits may begin with, if with neither 0 nor a sign."""
-_SIGNS = frozenset("+(")
+_SIGNS = frozenset("+([{")
 _CURRENCY = frozenset("$€£₺")
 _BAD_AFTER_BLANK = frozenset("%$€£₺")
 _BAD_BEFORE = frozenset("_#@=\\$€£₺%&-/.:,")
@@ -152,7 +154,7 @@ def _longest_from(stretch: _Stretch, groups: list[_Span], at: int, *, behind_num
     bare = text[first] != "0" and text[first - 1 : first] not in _SIGNS
     if bare and end - first not in _FIRST_SIZES:
         return None, 0
-    if at and not behind_number and not text[groups[at - 1][1] : first].rstrip("(")[-1:].isspace():
+    if at and not behind_number and not text[groups[at - 1][1] : first].rstrip("([{")[-1:].isspace():
         return None, 0
     sizes = _sizes_from(groups, at)
     for used in range(len(sizes), 0, -1):
@@ -220,15 +222,15 @@ class _Stretch:
         sureness = national(digits, parts, self.plans)
         if sureness is Sureness.NONE or not self._is_free_right(end):
             return None
-        if len(parts) > 1 and self._is_joined(first, end):
+        if len(parts) > 1 and self._is_joined(first, end, sureness):
             return None
         return (start, end) if self._is_enough(sureness, start, end, alone) else None
 
-    def _is_joined(self, first: int, end: int) -> bool:
-        """Whether this is an IP address or a fraction, or groups joined by ``_``; single digits may be."""
+    def _is_joined(self, first: int, end: int, sureness: Sureness) -> bool:
+        """Whether this is an IP address or a fraction, or groups joined by ``_``; sure ones and single digits may be."""
         written = self.text[first:end]
         if "_" in written:
-            return _UNDERSCORED.fullmatch(written) is None
+            return sureness is not Sureness.SURE and _UNDERSCORED.fullmatch(written) is None
         return "." in written and bool(_IP.match(self.text, first, end) or _FRACTION.match(self.text, first, end))
 
     def _is_enough(self, sureness: Sureness, start: int, end: int, alone: bool) -> bool:
@@ -248,10 +250,11 @@ class _Stretch:
         return said == "phone"
 
     def _opening(self, first: int, end: int) -> int:
-        """Where ``+`` before the first digit begins, or ``(`` if it is closed within the number."""
+        """Where ``+`` before the first digit begins, or the bracket if it is closed within the number."""
         for back in (5, 4, 3, 2, 1):
             if first - back >= self.floor and _OPENING.fullmatch(self.text, first - back, first):
-                if ")" in self.text[first:end]:
+                opened = len(_OPEN.findall(self.text, first - back, end))
+                if opened and opened <= len(_CLOSED.findall(self.text, first, end)):
                     return first - back
                 plus = self.text.find("+", first - back, first)
                 return plus if plus >= 0 else first

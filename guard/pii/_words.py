@@ -108,7 +108,8 @@ EMAIL_WORD = re.compile(
 _PHONE_WORDS = _words(
     """
     tel mobile gsm cep wp wapp ring text sms fax faks contact reach dial viber signal telegram ara arayin arayiniz
-    aramak arasana arar ararsan ararsaniz hat hatti hattimiz hattindan numaradan numarasindan
+    arayan arayalim arayip aramak aramaniz arama arasana arasin arasinlar arar ararim arariz ararsan ararsaniz ararlar
+    hat hatti hattimiz hattindan numaradan numarasindan
     """
 )
 _PHONE_STEMS = _stems(
@@ -119,7 +120,7 @@ _OTHER_WORDS = _words(
     booking reservation pnr takip parcel shipment package id uuid iban hesap account accounts card code tc tckn tax vat
     serial seri sku barcode isbn imei ean transaction policy customer musteri version surum timestamp epoch session
     thread build case model patent vin nolu price total score coordinate coordinates population batch lot receipt
-    contract passport
+    contract passport nhs
     """
 )
 _OTHER_STEMS = _stems(

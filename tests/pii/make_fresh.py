@@ -1,4 +1,4 @@
-# ruff: noqa: E501, RUF001 (frames read better unbroken; full-width and look-alike characters are what is tested)
+# ruff: noqa: E501, N802, SIM905 (frames and lists read better unbroken; a capital stands for a hidden form)
 """Makes ``fresh.jsonl``: chat about flats, orders and travel, written by somebody who had not read ``guard/pii``.
 
 python tests/pii/make_fresh.py [--check]

@@ -23,6 +23,11 @@ EMAILS = [
     "foo\u200b@\u200bbar.com",
     "foo\u00a0@\u00a0bar.com",
     "foo%40bar.com",
+    "foo&#64;bar.com",
+    "foo&#x40;bar.com",
+    "foo&commat;bar.com",
+    "isim (kuyruklu a) alan [nokta] com",
+    "isim KUYRUKLU A alan NOKTA com",
     "name at host dot com",
     "name [at] host [dot] com",
     "name(at)host.com",
@@ -56,6 +61,10 @@ PHONES = [
     "０５３２ １２３ ４５ ６７",
     "0532\u00a0123\u00a045\u00a067",
     "0532\u200b1234567",
+    "0532_123_45_67",
+    "[0532] 123 4567",
+    "0532 [123] 4567",
+    "{+90} 532 123 45 67",
     "0 5 3 2 1 2 3 4 5 6 7",
     "٠٥٣٢١٢٣٤٥٦٧",
     "0️⃣5️⃣3️⃣2️⃣1️⃣2️⃣3️⃣4️⃣5️⃣6️⃣7️⃣",
@@ -123,6 +132,7 @@ def test_a_word_beside_a_number_decides() -> None:
     assert redact("order 17: call 4155552671").text == "order 17: call [PHONE]"
     assert redact("sipariş için 5321234567 numarasından arayın").text == "sipariş için [PHONE] numarasından arayın"
     assert redact("kart numaram 5321234567").findings == ()
+    assert redact("kargo gelince 4155552671'den arasınlar").text == "kargo gelince [PHONE]'den arasınlar"
 
 
 def test_numbers_side_by_side_are_told_apart() -> None:
@@ -138,6 +148,9 @@ def test_brackets_around_a_number_stay() -> None:
     assert redact("(+90 532 123 45 67)").text == "([PHONE])"
     assert redact("(+90) 532 123 45 67").text == "[PHONE]"
     assert redact("((532) 123 45 67)").text == "([PHONE])"
+    assert redact("(0 (532) 123 45 67)").text == "([PHONE])"
+    assert redact("[0532] 123 45 67").text == "[PHONE]"
+    assert redact("[0532 123 45 67]").text == "[[PHONE]]"
 
 
 def test_findings_count_in_the_original() -> None:
@@ -221,6 +234,10 @@ HOSTILE = {
     "a at a dot": "a at a dot ", "a.a.a": "a.", "[at]": "[at]", "tel 1": "tel 12345678 ", "0532": "0532 ", "phones": "0532 123 45 67 ",
     "emails": "a@b.com ", "zero width": "1\u200b", "%40": "%40", '"': '"', "@": "@", "a@b.c.": "a@b.", "dot dot": " dot ", "05/": "05/",
     "unseen": "\u200b", "99123456": "99123456 ", "[EMAIL]": "[EMAIL]1 ", "1_1": "1_", "-at-": "a-at-a-dot-",
+    "spaces": " ", "tabs and digits": "\t1", "lines": "1\n", "(1)": "(1)", "[1]": "[1]", "{1": "{1 ", ")": ") 1", "+1": "+1 ", "+(": "+(1",
+    "full width": "１ ", "full-width signs": "ａ＠ａ．", "a @ a . a": "a @ a . ", "&#64;": "a&#64;", "&": "&", "kuyruklu": "a kuyruklu a ",
+    "(kuyruklu": "(kuyruklu", "(a)": "a(a)", "0_5": "0532_", "IPs": "10.0.0.1 ", "dates": "2026-11-23 ", "IBAN": "0006 ", "://": "a://b:c@",
+    "nokta": "a at b nokta ", "mixed": "a@1-(+at 0５ dot[", "1.": "1.", "[[": "[[", "dot at": "dot at ", "05": "05", "+90": "+90 5",
 }  # fmt: skip
 
 
