@@ -9,7 +9,7 @@ from typing import Protocol
 from guard.core.table import Outcome
 from guard.errors import GuardError
 
-__all__ = ["Answer", "OutgoingMessage", "StoredMessage", "ZepCalls", "ZepFailure"]
+__all__ = ["Answer", "AsyncZepCalls", "OutgoingMessage", "StoredMessage", "ZepCalls", "ZepFailure"]
 
 
 class ZepFailure(GuardError):
@@ -82,3 +82,28 @@ class ZepCalls(Protocol):
 
     def ensure_thread(self, thread_id: str, user_id: str) -> bool:
         """Make a thread; one that exists is success. False if Zep does not know the user."""
+
+    def delete_user(self, user_id: str) -> None:
+        """Delete a user with threads, messages and facts; one that Zep does not know is success."""
+
+
+class AsyncZepCalls(Protocol):
+    """``ZepCalls`` as coroutines, for the event loop in which they were made."""
+
+    async def read_context(self, thread_id: str) -> Answer:
+        """Read the context block of a thread."""
+
+    async def add_messages(self, thread_id: str, messages: Sequence[OutgoingMessage]) -> None:
+        """Add messages to a thread, in order."""
+
+    async def newest_messages(self, thread_id: str, count: int) -> list[StoredMessage]:
+        """Read the newest ``count`` messages, oldest first; an unknown thread has none."""
+
+    async def ensure_user(self, user_id: str) -> None:
+        """Make a user; one that exists is success."""
+
+    async def ensure_thread(self, thread_id: str, user_id: str) -> bool:
+        """Make a thread; one that exists is success. False if Zep does not know the user."""
+
+    async def delete_user(self, user_id: str) -> None:
+        """Delete a user with threads, messages and facts; one that Zep does not know is success."""

@@ -15,7 +15,9 @@ import httpx
 from zep_cloud.core.api_error import ApiError
 
 from guard.core.table import Outcome
+from guard.zep.body import UnreadableBody
 from guard.zep.calls import ZepFailure
+from guard.zep.operations import WrongShape
 
 __all__ = ["RETRY_AFTER_S", "RETRY_AFTER_S_MAX", "failure_of"]
 
@@ -43,7 +45,9 @@ def failure_of(error: Exception, *, now: float) -> ZepFailure:
         return ZepFailure(Outcome.TIMEOUT, _say(error), ambiguous=True)
     if isinstance(error, httpx.TransportError):
         return ZepFailure(Outcome.CONNECTION, _say(error), ambiguous=True)
-    return ZepFailure(Outcome.WRONG_SHAPE, type(error).__name__, ambiguous=True)
+    if isinstance(error, UnreadableBody | WrongShape):
+        return ZepFailure(Outcome.WRONG_SHAPE, _say(error), ambiguous=True)
+    return ZepFailure(Outcome.WRONG_SHAPE, type(error).__name__, ambiguous=True)  # its text may quote the answer
 
 
 def _say(error: Exception) -> str:

@@ -1,23 +1,26 @@
 """One deadline for a whole HTTP call, kept without a thread.
 
 httpx's timeouts are per phase and per read: a server that drips a byte a second passes a 1.5 s timeout for ever
-(measured: 31 s). Every wait of a call goes through httpcore's network backend, so that is where the time left is
-dealt out: each connect, TLS handshake, read and write gets what remains of the call's budget, and no more.
+(measured: 31 s). Every wait of a call is for a slot, for a name, or goes through httpcore's network backend, so that
+is where the time left is dealt out: each gets what remains of the call's budget, and no more.
 """
 
 from __future__ import annotations
 
-import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-import httpcore
 import httpx
 
-__all__ = ["DeadlineTransport", "deadline"]
+from guard.zep.body import Body
+
+__all__ = ["CONNECTIONS_MAX", "body_of", "deadline", "is_overrun", "left", "shares", "whole_response"]
+
+CONNECTIONS_MAX = 32
+"""Connections of one client, and so its calls at once."""
 
 _ends: ContextVar[float | None] = ContextVar("zepguard_deadline", default=None)
 
@@ -32,62 +35,46 @@ def deadline(seconds: float) -> Iterator[None]:
         _ends.reset(token)
 
 
-def _left(timeout: float | None, expired: type[Exception]) -> float | None:
+def left(timeout: float | None, expired: type[Exception]) -> float | None:
+    """Give the seconds that a wait may take, at most ``timeout``.
+
+    Raises:
+        Exception: of the type ``expired``, if the deadline has passed.
+    """
     ends = _ends.get()
     if ends is None:
         return timeout
-    left = ends - time.monotonic()
-    if left <= 0:
+    remaining = ends - time.monotonic()
+    if remaining <= 0:
         raise expired("the call's deadline has passed")
-    return left if timeout is None else min(timeout, left)
+    return remaining if timeout is None else min(timeout, remaining)
 
 
-class _Stream(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        left = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+def shares(addresses: Sequence[str], timeout: float | None, expired: type[Exception]) -> Iterator[tuple[str, Any]]:
+    """Give each address with its seconds: an equal part of what is left, so that a black hole leaves some to others."""
+    for tried, address in enumerate(addresses):
+        remaining = left(timeout, expired)
+        yield address, None if remaining is None else remaining / (len(addresses) - tried)
 
 
-class _Backend(httpcore.SyncBackend):
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        left = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(super().connect_tcp(host, port, left, local_address, socket_options))
+def body_of(response: httpx.Response) -> Body:
+    """Give what takes the body of an answer whose head is there."""
+    headers = response.headers
+    return Body(encoding=headers.get("content-encoding", ""), announced=headers.get("content-length", ""))
 
 
-class DeadlineTransport(httpx.HTTPTransport):
-    """httpx's transport over a pool whose every wait obeys ``deadline``."""
+def whole_response(response: httpx.Response, body: Body) -> httpx.Response:
+    """Give the answer with its body, unpacked, and without its connection."""
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
+    kept = {name: value for name, value in response.extensions.items() if name != "network_stream"}
+    return httpx.Response(response.status_code, headers=headers, content=body.whole(), extensions=kept)
 
-    def __init__(self, *, connections_max: int = 32) -> None:
-        super().__init__()
-        # httpx has no public seam for the network backend; its transport maps httpcore's errors, which we keep.
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
-            max_connections=connections_max,
-            max_keepalive_connections=connections_max,
-            keepalive_expiry=30.0,
-            network_backend=_Backend(),
-        )
+
+def is_overrun(response: httpx.Response) -> bool:
+    """Whether more has arrived than the answer: used again, the connection would take the rest for the next answer.
+
+    What is still in the socket httpcore sees itself; what h11 has already taken it does not look at (1.0.9).
+    """
+    stream: Any = response.stream
+    trailing, _ = stream._httpcore_stream._stream._connection._h11_state.trailing_data
+    return bool(trailing)

@@ -1,0 +1,203 @@
+"""The deadline for code with threads or greenlets: sockets that never block, and a wait that has an end.
+
+httpcore's own stream will not do: it gives each ``send`` of a large body the whole timeout again, and gevent's TLS
+sockets give it to each piece of a record.
+"""
+
+from __future__ import annotations
+
+import math
+import select
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import httpcore
+import httpx
+
+from guard.zep.deadline import CONNECTIONS_MAX, body_of, is_overrun, left, shares, whole_response
+from guard.zep.resolve import Resolver, process_resolver
+
+__all__ = ["DeadlineTransport"]
+
+T = TypeVar("T")
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, sock: socket.socket) -> None:
+        sock.settimeout(0)
+        self._sock = sock
+        self.overrun = False
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        def receive() -> bytes:
+            return self._sock.recv(max_bytes)
+
+        return _until_done(self._sock, receive, timeout, (httpcore.ReadTimeout, httpcore.ReadError))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        rest = memoryview(buffer)
+        while rest:
+            sent = _until_done(
+                self._sock,
+                lambda now=rest: self._sock.send(now),  # type: ignore[misc]
+                timeout,
+                (httpcore.WriteTimeout, httpcore.WriteError),
+                writes=True,
+            )
+            rest = rest[sent:]
+
+    def close(self) -> None:
+        self._sock.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        errors = (httpcore.ConnectTimeout, httpcore.ConnectError)
+        try:
+            wrapped = ssl_context.wrap_socket(
+                self._sock, server_hostname=server_hostname, do_handshake_on_connect=False
+            )
+            self._sock = wrapped
+            _until_done(wrapped, wrapped.do_handshake, timeout, errors)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError | ValueError):  # a name that TLS does not take is a ValueError
+                raise httpcore.ConnectError(str(error)) from error
+            raise
+        return _Stream(wrapped)
+
+    def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable":  # httpcore takes an idle connection that is readable for one that was closed
+            return self.overrun or self._sock.fileno() < 0 or _is_ready(self._sock, 0)
+        if info == "ssl_object":
+            return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
+        return self._sock if info == "socket" else None
+
+
+def _is_ready(sock: socket.socket, timeout: float | None, *, to_write: bool = False) -> bool:
+    if sys.platform == "win32":
+        ready = select.select([] if to_write else [sock], [sock] if to_write else [], [], timeout)
+        return any(ready)
+    waiting = select.poll()
+    waiting.register(sock.fileno(), select.POLLOUT if to_write else select.POLLIN)
+    return bool(waiting.poll(None if timeout is None else math.ceil(timeout * 1000)))
+
+
+def _until_done(
+    sock: socket.socket,
+    action: Callable[[], T],
+    timeout: float | None,
+    errors: tuple[type[Exception], type[Exception]],
+    *,
+    writes: bool = False,
+) -> T:
+    expired, failed = errors
+    while True:
+        seconds = left(timeout, expired)
+        to_write = writes
+        try:
+            return action()
+        except ssl.SSLWantReadError:
+            to_write = False
+        except ssl.SSLWantWriteError:
+            to_write = True
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            raise failed(str(error)) from error
+        if not _is_ready(sock, seconds, to_write=to_write):
+            raise expired("timed out")
+
+
+class _Backend(httpcore.NetworkBackend):
+    def __init__(self, resolver: Resolver | None) -> None:
+        self._resolver = resolver
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        resolver = self._resolver or process_resolver()
+        try:
+            addresses = resolver.addresses(host, left(timeout, httpcore.ConnectTimeout))
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address, seconds in shares(addresses, timeout, httpcore.ConnectTimeout):
+            try:
+                stream = _connected(address, port, seconds)
+            except (httpcore.ConnectTimeout, httpcore.ConnectError) as error:
+                failure = error
+            else:
+                resolver.prefer(host, address)
+                return stream
+        raise failure
+
+
+def _connected(address: str, port: int, timeout: float | None) -> _Stream:
+    try:
+        sock = socket.create_connection((address, port), timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout(str(error)) from error
+    except OSError as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return _Stream(sock)
+
+
+class DeadlineTransport(httpx.HTTPTransport):
+    """httpx's transport over a pool whose every wait obeys ``deadline``; gives answers that were read to their end.
+
+    Args:
+        connections_max: connections, and so calls at once; one more waits, no longer than its own deadline.
+        resolver: looks names up; by default the one that the process shares.
+
+    Raises:
+        UnreadableBody: see ``guard.zep.body``; httpx's own errors for the rest.
+    """
+
+    def __init__(self, *, connections_max: int = CONNECTIONS_MAX, resolver: Resolver | None = None) -> None:
+        context = httpx.create_ssl_context()
+        super().__init__(verify=context)
+        # httpx has no public seam for the network backend; its transport maps httpcore's errors, which we keep.
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=context,
+            max_connections=connections_max,
+            max_keepalive_connections=connections_max,
+            keepalive_expiry=30.0,
+            network_backend=_Backend(resolver),
+        )
+        # The pool's own queue starts its timeout anew when two calls were given one connection.
+        self._slots = threading.BoundedSemaphore(connections_max)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and read the whole answer."""
+        timeout = left(request.extensions.get("timeout", {}).get("pool"), httpx.PoolTimeout)
+        if not self._slots.acquire(timeout=timeout):
+            raise httpx.PoolTimeout("all connections are in use")
+        try:
+            return self._read(super().handle_request(request))
+        finally:
+            self._slots.release()
+
+    def _read(self, response: httpx.Response) -> httpx.Response:
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        try:
+            body = body_of(response)
+            for part in response.stream:
+                body.add(part)
+            if is_overrun(response):
+                response.extensions["network_stream"].overrun = True
+        finally:
+            response.stream.close()
+        return whole_response(response, body)
