@@ -16,7 +16,7 @@ import httpx
 from guard.core.events import Clear, Force
 from guard.core.modes import Reason
 from guard.service import MemoryService
-from guard.view import VIEW_AGE_S_MAX
+from guard.sight import VIEW_AGE_S_MAX
 from zepguard.stack.env_file import read_env_file
 from zepguard.stack.stack import Stack
 

@@ -9,11 +9,11 @@ from guard.core.events import Clear, Event, Force, ResetFailures
 from guard.core.ids import check_id
 from guard.core.modes import check_ttl_s, parse_reason
 from guard.core.status import Status
-from guard.engine import Transition
+from guard.notices import Transition
 from guard.service import MemoryService
+from guard.sight import VIEW_AGE_S_MAX
 from guard.store.protocol import Applied
 from guard.telemetry import Telemetry
-from guard.view import VIEW_AGE_S_MAX
 
 __all__ = ["Operator"]
 
@@ -73,7 +73,11 @@ class Operator:
         Raises:
             UnsafeId: an id that no thread can have.
         """
-        return self._service.store().forget_thread(check_id("thread", thread_id))
+        store = self._service.store()
+        dropped = store.forget_thread(check_id("thread", thread_id))
+        if store.workers():
+            self._pause(VIEW_AGE_S_MAX)  # until no worker has it in its own layer either
+        return dropped
 
     def _act(self, event: Event) -> Applied:
         store = self._service.store()

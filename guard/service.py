@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from guard import engine
-from guard.core.admission import effective_mode
 from guard.core.ids import check_id
 from guard.core.modes import Mode
 from guard.core.results import ContextResult
 from guard.core.settings import Settings, read_settings
 from guard.core.worker import Worker
+from guard.engine import Ask, Call, Called, Command, Engine, Steps, Tell, WriteResult
 from guard.errors import StoreUnavailable
 from guard.heartbeat import Heartbeat
+from guard.notices import StoreAnswered
 from guard.store.memory import MemoryStore
-from guard.store.protocol import Store, ThreadEntry
+from guard.store.protocol import Store
 from guard.telemetry import Telemetry
-from guard.view import RecordView
 from guard.zep.calls import ZepCalls, ZepFailure
 
-__all__ = ["MemoryService", "open_store"]
+__all__ = ["MemoryService", "open_store", "worker_name"]
 
 T = TypeVar("T")
 
@@ -41,12 +39,17 @@ def open_store(settings: Settings) -> Store:
     return RedisStore(client, namespace=settings.namespace, policy=settings.policy)
 
 
-_SERVICES: WeakSet[MemoryService] = WeakSet()
+def worker_name(program: str) -> str:
+    """This process among the fleet's."""
+    return f"{program}@{socket.gethostname()}:{os.getpid()}"
+
+
+_SERVICES: WeakSet[Any] = WeakSet()
 
 
 def _forget_in_child() -> None:
     for service in list(_SERVICES):
-        service._forget()
+        service.forget()
 
 
 if hasattr(os, "register_at_fork"):
@@ -65,6 +68,7 @@ class MemoryService:
         zep: opens the way to Zep; by default the official SDK.
         telemetry: told of calls and transitions.
         monotonic: gives seconds that never jump; measures latencies.
+        wall: gives unix seconds, for a process that never saw the store.
     """
 
     _store: Store | None
@@ -80,6 +84,7 @@ class MemoryService:
         zep: Callable[[], ZepCalls] | None = None,
         telemetry: Telemetry | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self.program = program or os.environ.get("ZEPGUARD_PROGRAM", "") or "python"
@@ -87,11 +92,9 @@ class MemoryService:
         self._open_zep = zep or self._open_sdk
         self._telemetry = telemetry or Telemetry()
         self._monotonic = monotonic
-        self._forget()
+        self._wall = wall
+        self.forget()
         _SERVICES.add(self)
-        self.view = RecordView(
-            self.store, settings.policy, monotonic=monotonic, on_store=self._telemetry.store_answered
-        )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, program: str = "") -> MemoryService:
@@ -114,7 +117,10 @@ class MemoryService:
 
     def mode(self) -> Mode:
         """The effective mode, from a view of the record at most a second old."""
-        return effective_mode(self.base_mode, self.view.get().record)
+        sight = self.engine.sight
+        if self._monotonic() < sight.fresh_until:
+            return sight.mode
+        return self._run(self.engine.look())
 
     def read_context(self, *, user_id: str, thread_id: str) -> ContextResult:
         """Read what Zep remembers for a thread; never raises for anything that Zep or the store does.
@@ -128,11 +134,11 @@ class MemoryService:
         """
         check_id("user", user_id)
         check_id("thread", thread_id)
-        return self._run(engine.read_context(self.base_mode, thread_id, secrets.token_hex(8)))
+        return self._run(self.engine.read_context(user_id, thread_id))
 
-    def write(self, thread_id: str, perform: Callable[[ZepCalls], Any]) -> engine.WriteResult:
+    def write(self, thread_id: str, perform: Callable[[ZepCalls], Any]) -> WriteResult:
         """Make one call of a delivery under the write breaker; used by the outbox."""
-        return self._run(engine.write(self.base_mode, thread_id, perform, secrets.token_hex(8)))
+        return self._run(self.engine.write(thread_id, perform))
 
     def store(self) -> Store:
         """The store of this process."""
@@ -151,13 +157,13 @@ class MemoryService:
             self._heartbeat.stop()
         self._way_to_zep()
         worker = Worker(
-            name=f"{self.program}@{socket.gethostname()}:{os.getpid()}",
+            name=worker_name(self.program),
             program=self.program,
             pid=os.getpid(),
             base=self.base_mode,
             reads=reads,
         )
-        self._heartbeat = Heartbeat(worker, self.store, on_store=self._telemetry.store_answered)
+        self._heartbeat = Heartbeat(worker, self.store, on_store=self._told_by_heartbeat)
         self._heartbeat.start()
 
     def close(self) -> None:
@@ -183,48 +189,56 @@ class MemoryService:
                 self._zep = self._open_zep()
             return self._zep
 
-    def _forget(self) -> None:
-        """Start empty, in a forked child: what was made is the parent's, and its lock may be held for ever."""
+    def _told_by_heartbeat(self, error: StoreUnavailable | None) -> None:
+        self._telemetry.tell(StoreAnswered(error))
+
+    def forget(self) -> None:
+        """Start empty, as a forked child must: what was made is the parent's, and its lock may be held for ever."""
         self._lock = Lock()
         self._store = None
         self._zep = None
         self._heartbeat = None
+        settings = self.settings
+        self.engine = Engine(
+            settings.base_mode,
+            settings.policy,
+            worker=worker_name(self.program),
+            calls_max=settings.calls_max,
+            monotonic=self._monotonic,
+            wall=self._wall,
+        )
 
-    def _run(self, steps: Generator[engine.Command, Any, T]) -> T:
+    def _run(self, steps: Steps[T]) -> T:
+        """Carry the steps out; what interrupts one is thrown into them, so that they can give back what they hold."""
         try:
             command = next(steps)
             while True:
-                command = steps.send(self._carry_out(command))
+                try:
+                    answer = self._carry_out(command)
+                except BaseException as interruption:
+                    command = steps.throw(interruption)
+                else:
+                    command = steps.send(answer)
         except StopIteration as stop:
             result: T = stop.value
             return result
 
-    def _carry_out(self, command: engine.Command) -> Any:
+    def _carry_out(self, command: Command) -> Any:
         match command:
-            case engine.View():
-                return self.view.get()
-            case engine.Apply(event):
-                return self.view.apply(event)
-            case engine.LookUp(thread_id):
-                return self._look_up(thread_id)
-            case engine.Call():
+            case Ask(ask):
+                try:
+                    return ask(self.store())
+                except StoreUnavailable as error:
+                    return error
+            case Call():
                 return self._call(command)
-            case engine.Tell(notice):
+            case Tell(notice):
                 return self._telemetry.tell(notice)
 
-    def _look_up(self, thread_id: str) -> ThreadEntry:
-        try:
-            return self.store().thread_entry(thread_id)
-        except StoreUnavailable as error:
-            self._telemetry.store_answered(error)
-            return ThreadEntry()
-
-    def _call(self, call: engine.Call) -> engine.Called:
-        zep = self._way_to_zep()
-        self._telemetry.call_sent(call.operation)
+    def _call(self, call: Call) -> Called:
         started = self._monotonic()
         try:
-            value = call.perform(zep)
+            value = call.perform(self._way_to_zep())
         except ZepFailure as failure:
-            return engine.Called(failure=failure, latency_s=self._monotonic() - started)
-        return engine.Called(value=value, latency_s=self._monotonic() - started)
+            return Called(failure=failure, latency_s=self._monotonic() - started)
+        return Called(value=value, latency_s=self._monotonic() - started)

@@ -10,8 +10,17 @@ from typing import Any
 from guard.core.events import Effect, EffectKind
 from guard.core.modes import Reason
 from guard.core.table import Operation, Outcome
-from guard.engine import CallEnded, NegativeHit, Notice, Transition
 from guard.errors import StoreUnavailable
+from guard.notices import (
+    CallEnded,
+    CallSent,
+    ContextKept,
+    Full,
+    NegativeHit,
+    Notice,
+    StoreAnswered,
+    Transition,
+)
 
 __all__ = ["Telemetry"]
 
@@ -41,30 +50,37 @@ class Telemetry:
 
         return get_logger("guard")
 
-    def call_sent(self, operation: Operation) -> None:
-        """Count a request that is about to go to Zep."""
-        from guard.metrics import instruments
-
-        (instruments.READ_REQUESTS if operation is Operation.READ else instruments.WRITE_REQUESTS).inc()
-
     def tell(self, notice: Notice) -> None:
         """Tell one notice of the engine."""
         match notice:
+            case CallSent(operation):
+                self._call_sent(operation)
             case CallEnded():
                 self._call_ended(notice)
+            case ContextKept():
+                self._instruments.CACHE_HITS.inc()
             case Transition():
                 self._transition(notice)
             case NegativeHit():
-                self._negative_hit()
+                self._instruments.NEGATIVE_HITS.inc()
+            case Full(operation):
+                self._instruments.REJECTED[operation].inc()
+            case StoreAnswered(error):
+                self.store_answered(error)
 
-    def _negative_hit(self) -> None:
+    @property
+    def _instruments(self) -> Any:
         from guard.metrics import instruments
 
-        instruments.NEGATIVE_HITS.inc()
+        return instruments
+
+    def _call_sent(self, operation: Operation) -> None:
+        """Count a request that is about to go to Zep."""
+        reads, writes = self._instruments.READ_REQUESTS, self._instruments.WRITE_REQUESTS
+        (reads if operation is Operation.READ else writes).inc()
 
     def _call_ended(self, ended: CallEnded) -> None:
-        from guard.metrics import instruments
-
+        instruments = self._instruments
         if ended.operation is Operation.WRITE:
             if ended.outcome not in _GOOD:  # a 429 too: Zep did not take it
                 instruments.WRITE_FAILURES.inc()
@@ -77,6 +93,8 @@ class Telemetry:
 
     def _transition(self, transition: Transition) -> None:
         for effect in transition.effects:
+            if transition.alone and effect.kind is EffectKind.DOWNGRADED:
+                self._instruments.LOCAL_DOWNGRADES.inc()
             self._effect(effect, transition)
 
     def _effect(self, effect: Effect, transition: Transition) -> None:
@@ -85,26 +103,36 @@ class Telemetry:
             "reason": record.reason,
             "hold_s": round(record.until - record.since, 3),
             "generation": record.generation,
+            "alone": transition.alone,
         }
         match effect.kind:
             case EffectKind.DOWNGRADED | EffectKind.REHELD | EffectKind.FORCED:
                 if effect.kind is EffectKind.DOWNGRADED and effect.detail == Reason.AUTH:
                     log.error("zep_auth_failure_auto_downgrade", **held)
                 log.warning("memory_mode_forced", mode=record.forced_mode, by=_by(effect.kind), **held)
+            case EffectKind.JOINED:
+                log.warning("memory_mode_joined", mode=record.forced_mode, **held)
+            case EffectKind.RECOVERED:
+                log.error("memory_store_forgot", recovered_generation=int(effect.detail))
+            case _:
+                self._ended(effect, record.generation)
+
+    def _ended(self, effect: Effect, generation: int) -> None:
+        """The transitions that end something, or a breaker's."""
+        log = self._log
+        match effect.kind:
             case EffectKind.RESTORED:
-                log.info("memory_mode_restored", generation=record.generation)
+                log.info("memory_mode_restored", generation=generation)
             case EffectKind.CLEARED:
-                log.info("memory_mode_cleared", was=effect.detail or None, generation=record.generation)
+                log.info("memory_mode_cleared", was=effect.detail or None, generation=generation)
             case EffectKind.EXPIRED:
-                log.info("memory_mode_expired", was=effect.detail, generation=record.generation)
+                log.info("memory_mode_expired", was=effect.detail, generation=generation)
             case EffectKind.FAILURES_RESET:
                 log.info("memory_failures_reset", was=int(effect.detail or 0))
             case EffectKind.BREAKER_OPENED:
                 log.warning("circuit_opened", component="zep", operation=effect.detail)
             case EffectKind.BREAKER_CLOSED:
                 log.info("circuit_closed", component="zep", operation=effect.detail)
-            case _:
-                return
 
     def store_answered(self, error: StoreUnavailable | None) -> None:
         """Say that the store is away, once a minute, and once that it is back."""

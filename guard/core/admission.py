@@ -48,11 +48,18 @@ def _ticket(operation: Operation, phase: Phase, record: Record) -> Ticket:
     return Ticket(operation=operation, phase=phase, generation=record.generation, era=record.breaker(operation).era)
 
 
-def admit_read(base: Mode, record: Record, now: float) -> Admission:
-    """Decide on a read of context at ``now`` (unix seconds by the store's clock)."""
+def admit_read(base: Mode, record: Record, now: float, *, alone: bool = False) -> Admission:
+    """Decide on a read of context at ``now`` (unix seconds by the store's clock).
+
+    Args:
+        base: base mode of this process.
+        record: what it knows of the fleet.
+        now: unix seconds by the store's clock.
+        alone: the store cannot be reached: the mode may fall by this process's own count, and never rises.
+    """
     mode = effective_mode(base, record)
     ticket = _ticket(Operation.READ, Phase.READ_WRITE, record)
-    ended = record.reason is not None and not record.held(now)
+    ended = record.reason is not None and not record.held(now) and not alone
     if ended and base.reads:
         probe = _ticket(Operation.READ, Phase.PROBE, record)
         return Admission(verdict=Verdict.PROBE, mode=mode, ticket=probe, detail=record.reason or "")

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from guard.core.modes import BREAKER_THRESHOLD, FAILURE_THRESHOLD, HOLD_S, Reason
+from guard.core.record import EMPTY, Record
 from guard.core.table import Operation, Outcome, Pause, Phase, rule_for
+from guard.core.trend import TREND_POLICY, TrendPolicy
 
 __all__ = [
     "AcquireProbe",
@@ -17,6 +19,8 @@ __all__ = [
     "Event",
     "Expire",
     "Force",
+    "GiveUp",
+    "Join",
     "Policy",
     "Report",
     "ResetFailures",
@@ -26,7 +30,10 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """The numbers that a step needs; all times in seconds."""
+    """The numbers that a step needs; all times in seconds.
+
+    ``witnesses``: distinct workers that must have failed before failures in a row downgrade or open the read breaker.
+    """
 
     hold_s: float = HOLD_S
     failure_threshold: int = FAILURE_THRESHOLD
@@ -34,6 +41,10 @@ class Policy:
     breaker_open_s: float = 30.0
     lease_s: float = 4.0
     negative_s: float = 1.5
+    witnesses: int = 1
+    cache_fresh_s: float = 60.0
+    cache_stale_s: float = 600.0
+    trend: TrendPolicy = TREND_POLICY
 
     def pause_s(self, report: Report) -> float:
         """Seconds for which the outcome of a call keeps all workers from reading its thread; 0 for not at all."""
@@ -67,6 +78,11 @@ class Report:
     retry_after_s: float = 0.0
     thread_id: str = ""
     thread_version: int | None = None  # of the thread's entry when the call was decided; None: whatever it is now
+    latency_s: float = 0.0
+    worker: str = ""  # who made the call
+    user_id: str = ""
+    context: str = ""  # what to keep of the answer for the user's next turns; "" for nothing
+    epoch: int = 0  # of the record when the call was decided: an older one's context is not kept
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +128,28 @@ class Expire:
     generation: int
 
 
-Event = Report | AcquireProbe | AcquireTrial | Force | Clear | ResetFailures | Expire
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GiveUp:
+    """A call that held the probe lease or a trial was cancelled: nothing was learnt, and another may have it."""
+
+    token: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Join:
+    """A process that could not reach the store is back, or finds that the store forgot.
+
+    ``known`` is the last record that it had from the store. ``reason`` says that it has downgraded itself since then,
+    at ``since`` until ``until`` (unix seconds by the store's clock, as far as it can tell).
+    """
+
+    known: Record = EMPTY
+    reason: Reason | None = None
+    since: float = 0.0
+    until: float = 0.0
+
+
+Event = Report | AcquireProbe | AcquireTrial | Force | Clear | ResetFailures | Expire | GiveUp | Join
 
 
 class EffectKind(StrEnum):
@@ -132,6 +169,9 @@ class EffectKind(StrEnum):
     DENIED = "denied"
     BREAKER_OPENED = "breaker_opened"
     BREAKER_CLOSED = "breaker_closed"
+    JOINED = "joined"  # a downgrade that a process made alone is now the fleet's, and counted
+    FORGOTTEN = "forgotten"
+    RECOVERED = "recovered"  # the store had forgotten; it has the record again
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,16 @@ from guard.core.events import (
     Event,
     Expire,
     Force,
+    GiveUp,
+    Join,
     Policy,
     Report,
     ResetFailures,
 )
-from guard.core.modes import Reason, check_ttl_s
+from guard.core.modes import WITNESSES_MAX, Reason, check_ttl_s
 from guard.core.record import BreakerState, Record
 from guard.core.table import Breaker, Count, Hold, Operation, Phase, Rule, rule_for
+from guard.core.trend import NO_TREND, counted, reason_for
 
 __all__ = ["step"]
 
@@ -65,6 +68,10 @@ def step(record: Record, event: Event, now: float, policy: Policy) -> Step:
             return _clear(record, now)
         case ResetFailures():
             return _reset_failures(record, now)
+        case GiveUp():
+            return _give_up(record, event.token), ()
+        case Join():
+            return _join(record, event, now, policy)
 
 
 def _report(record: Record, event: Report, now: float, policy: Policy) -> Step:
@@ -73,13 +80,41 @@ def _report(record: Record, event: Report, now: float, policy: Policy) -> Step:
     stale = ticket.generation != record.generation
     lost_lease = ticket.phase is Phase.PROBE and not _holds(ticket.token, record.lease)
     effects: list[Effect] = []
+    if rule.count is Count.ADD and not stale:
+        record = replace(record, witnesses=_with_witness(record.witnesses, event.worker))
     if ticket.operation is Operation.WRITE or not (stale or lost_lease):
         record, done = _tell_breaker(record, event, rule, now, policy)
         effects += done
     if stale or lost_lease:
         return record, (*effects, Effect(EffectKind.STALE))
     record, done = _apply_rule(record, rule, event, now, policy)
+    if ticket.operation is Operation.READ and ticket.phase is Phase.READ_WRITE and record.reason is None:
+        record, trend_done = _follow_trend(record, event, rule, now, policy)
+        done = (*done, *trend_done)
     return record, (*effects, *done)
+
+
+def _with_witness(witnesses: str, worker: str) -> str:
+    """The list with one more worker, if it is not there; a comma would split a name, and is none of its letters."""
+    name = worker.replace(",", "_") or "?"
+    known = witnesses.split(",") if witnesses else []
+    if name in known or len(known) >= WITNESSES_MAX:
+        return witnesses
+    return ",".join((*known, name))
+
+
+def _enough_witnesses(record: Record, policy: Policy) -> bool:
+    return len(record.witnesses.split(",")) >= policy.witnesses
+
+
+def _follow_trend(record: Record, event: Report, rule: Rule, now: float, policy: Policy) -> Step:
+    slow, failed = event.latency_s > policy.trend.slow_s, rule.count is Count.ADD
+    trend = counted(record.trend, now, slow=slow, failed=failed, policy=policy.trend)
+    record = replace(record, trend=trend)
+    reason = reason_for(trend, now, policy.trend)
+    if reason is None:
+        return record, ()
+    return _downgrade(record, reason, now, policy, EffectKind.DOWNGRADED)
 
 
 def _holds(token: str, place: str) -> bool:
@@ -98,7 +133,7 @@ def _apply_rule(record: Record, rule: Rule, event: Report, now: float, policy: P
         kind = EffectKind.REHELD if rule.hold is Hold.FULL else EffectKind.DOWNGRADED
         return _downgrade(record, rule.force, now, policy, kind)
     if rule.count is Count.ZERO:
-        return replace(record, failures=0), ()
+        return replace(record, failures=0, witnesses=""), ()
     if rule.count is Count.ADD:
         return _count_failure(record, now, policy)
     return record, ()
@@ -107,7 +142,7 @@ def _apply_rule(record: Record, rule: Rule, event: Report, now: float, policy: P
 def _count_failure(record: Record, now: float, policy: Policy) -> Step:
     failures = record.failures + 1
     counted = Effect(EffectKind.FAILURE_COUNTED, str(failures))
-    if failures < policy.failure_threshold:
+    if failures < policy.failure_threshold or not _enough_witnesses(record, policy):
         return replace(record, failures=failures), (counted,)
     record, done = _downgrade(record, Reason.CONSECUTIVE_FAILURES, now, policy, EffectKind.DOWNGRADED)
     return record, (counted, *done)
@@ -137,8 +172,10 @@ def _held(record: Record, reason: Reason, now: float, hold_s: float) -> Record:
         since=now,
         until=now + hold_s,
         failures=0,
+        witnesses="",
         lease="",
         lease_until=0.0,
+        trend=NO_TREND,
     )
 
 
@@ -166,8 +203,10 @@ def _unforced(record: Record, now: float) -> Step:
         until=0.0,
         operator=False,
         failures=0,
+        witnesses="",
         lease="",
         lease_until=0.0,
+        trend=NO_TREND,
     )
     return record, tuple(effects)
 
@@ -194,7 +233,7 @@ def _reset_failures(record: Record, now: float) -> Step:
     """Start anew to count, the read breaker too: else it opens first and hides the reads that would downgrade."""
     was = str(record.failures)
     record, done = _close_breaker(record, Operation.READ, now)
-    return replace(record, failures=0), (*done, Effect(EffectKind.FAILURES_RESET, was))
+    return replace(record, failures=0, witnesses=""), (*done, Effect(EffectKind.FAILURES_RESET, was))
 
 
 def _expire(record: Record, event: Expire, now: float) -> Step:
@@ -236,9 +275,78 @@ def _tell_breaker(record: Record, event: Report, rule: Rule, now: float, policy:
             return _close_breaker(record, operation, now)
         return record.with_breaker(operation, replace(state, failures=0)), ()
     failures = state.failures + 1
-    if state.closed and failures < policy.breaker_threshold:
+    alone = operation is Operation.READ and not _enough_witnesses(record, policy)
+    if state.closed and (failures < policy.breaker_threshold or alone):
         return record.with_breaker(operation, replace(state, failures=failures)), ()
     return _open_breaker(record, operation, now, policy.breaker_open_s)
+
+
+def _give_up(record: Record, token: str) -> Record:
+    """Free what a cancelled call held: the lease, or a trial."""
+    if _holds(token, record.lease):
+        record = replace(record, lease="", lease_until=0.0)
+    for operation in Operation:
+        state = record.breaker(operation)
+        if _holds(token, state.trial):
+            record = record.with_breaker(operation, replace(state, trial="", trial_until=0.0))
+    return record
+
+
+def _join(record: Record, event: Join, now: float, policy: Policy) -> Step:
+    """Take in what a process knew or did while the store was away, or before the store forgot.
+
+    A downgrade that it made alone becomes the fleet's, if nothing has changed the mode since it lost the store; of
+    several processes the first to return brings it, and it is counted with that one.
+    """
+    record = replace(record, joins=record.joins + 1)
+    known, effects = event.known, []
+    if known.generation > record.generation:
+        record = _recovered(record, known, now, policy)
+        effects.append(Effect(EffectKind.RECOVERED, str(known.generation)))
+    if event.reason is None:
+        return record, tuple(effects)
+    if record.generation != known.generation or record.reason is not None:
+        return record, (*effects, Effect(EffectKind.KEPT, record.reason or ""))
+    until = min(event.until, now + policy.hold_s)
+    held = replace(
+        _held(record, event.reason, min(event.since, now), 0.0),
+        until=until,
+        operator=False,
+        downgrades=_raised(record.downgrades, event.reason),
+    )
+    return held, (*effects, Effect(EffectKind.JOINED, event.reason))
+
+
+def _recovered(record: Record, known: Record, now: float, policy: Policy) -> Record:
+    """The record that the store lost, with what has come since; the lower mode and the higher counts of both.
+
+    A probe may have been under way when it was lost: nobody else probes before its lease would have ended.
+    """
+    held = record if record.reason is not None and record.until > known.until else known
+    merged = replace(
+        known,
+        generation=known.generation + (held is record),
+        reason=held.reason,
+        since=held.since,
+        until=held.until,
+        operator=held.operator,
+        epoch=max(known.epoch, record.epoch) + 1,
+        joins=max(known.joins, record.joins),
+        restores=max(known.restores, record.restores),
+        opens=max(known.opens, record.opens),
+        open_seconds=max(known.open_seconds, record.open_seconds),
+        downgrades=_highest(known.downgrades, record.downgrades),
+        forced=_highest(known.forced, record.forced),
+        probes=_highest(known.probes, record.probes),
+        trend=NO_TREND,
+    )
+    if merged.reason is None:
+        return merged
+    return replace(merged, lease="lost", lease_until=now + policy.lease_s)
+
+
+def _highest(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    return MappingProxyType({label: max(count, other.get(label, 0)) for label, count in one.items()})
 
 
 def _free_trial(record: Record, event: Report) -> Record:

@@ -14,6 +14,7 @@ __all__ = [
     "HOLD_S",
     "TTL_MAX_S",
     "TTL_MIN_S",
+    "WITNESSES_MAX",
     "Mode",
     "Reason",
     "check_ttl_s",
@@ -32,6 +33,9 @@ FAILURE_THRESHOLD = 3
 
 BREAKER_THRESHOLD = 3
 """Failures in a row that open a breaker."""
+
+WITNESSES_MAX = 16
+"""So many distinct workers behind a count of failures are remembered; the setting cannot ask for more."""
 
 
 class Mode(StrEnum):
@@ -68,9 +72,17 @@ class Reason(StrEnum):
     PROBE_FAILED = "probe_failed"
     MANUAL = "manual"
     ROLLBACK = "rollback"
+    READ_LATENCY = "read_latency"
+    FAILURE_RATE = "failure_rate"
 
 
-AUTOMATIC_REASONS = (Reason.AUTH, Reason.CONSECUTIVE_FAILURES, Reason.PROBE_FAILED)
+AUTOMATIC_REASONS = (
+    Reason.AUTH,
+    Reason.CONSECUTIVE_FAILURES,
+    Reason.PROBE_FAILED,
+    Reason.READ_LATENCY,
+    Reason.FAILURE_RATE,
+)
 """Reasons that the guard itself gives; they label ``memory_zep_downgrades_total``."""
 
 

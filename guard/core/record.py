@@ -13,8 +13,9 @@ from typing import Any
 
 from guard.core.modes import AUTOMATIC_REASONS, Mode, Reason
 from guard.core.table import Operation, ProbeResult
+from guard.core.trend import NO_TREND, Trend
 
-__all__ = ["EMPTY", "BreakerState", "Record", "decode_record"]
+__all__ = ["EMPTY", "BreakerState", "Record", "decode_record", "encode_record"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +40,13 @@ def _zeros(labels: tuple[str, ...]) -> Mapping[str, int]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """State of the fleet at one generation."""
+    """State of the fleet at one generation.
+
+    ``witnesses`` are the workers behind the failures counted now, comma-joined; ``epoch`` goes up when an operator
+    drops cached contexts, in all processes; ``joins`` counts the returns of processes that had lost the store.
+    ``trend`` is kept by the store and not sent out with the rest: no process decides by it, and two records are equal
+    without it.
+    """
 
     generation: int = 0
     reason: Reason | None = None
@@ -47,6 +54,9 @@ class Record:
     until: float = 0.0
     operator: bool = False
     failures: int = 0
+    witnesses: str = ""
+    epoch: int = 0
+    joins: int = 0
     lease: str = ""
     lease_until: float = 0.0
     read: BreakerState = BreakerState()
@@ -59,6 +69,7 @@ class Record:
     downgrades: Mapping[str, int] = field(default_factory=lambda: _zeros(tuple(AUTOMATIC_REASONS)))
     forced: Mapping[str, int] = field(default_factory=lambda: _zeros(tuple(Reason)))
     probes: Mapping[str, int] = field(default_factory=lambda: _zeros(tuple(ProbeResult)))
+    trend: Trend = field(default=NO_TREND, compare=False)
 
     @property
     def forced_mode(self) -> Mode | None:
@@ -90,7 +101,26 @@ EMPTY = Record()
 
 _COUNTS = ("downgrades", "forced", "probes")
 _BREAKERS = ("read", "write")
-_SCALARS = tuple(f.name for f in fields(Record) if f.name not in (*_COUNTS, *_BREAKERS))
+_SCALARS = tuple(f.name for f in fields(Record) if f.name not in (*_COUNTS, *_BREAKERS, "trend"))
+
+
+def encode_record(record: Record) -> dict[str, str]:
+    """Write the record as the flat text fields that ``decode_record`` reads; without its trend."""
+    flat = {name: _text(getattr(record, name)) for name in _SCALARS}
+    for side in _BREAKERS:
+        state = getattr(record, side)
+        flat |= {f"{side}.{f.name}": _text(getattr(state, f.name)) for f in fields(BreakerState)}
+    for counts in _COUNTS:
+        flat |= {f"{counts}.{label}": str(count) for label, count in getattr(record, counts).items()}
+    return flat
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def decode_record(flat: Mapping[str, str]) -> Record:
@@ -122,7 +152,7 @@ def decode_record(flat: Mapping[str, str]) -> Record:
 
 def _value(text: str, default: object, name: str) -> Any:
     if name == "reason":
-        return Reason(text) if text else None
+        return _reason(text)
     if isinstance(default, bool):
         return text == "1"
     if isinstance(default, int):
@@ -130,3 +160,15 @@ def _value(text: str, default: object, name: str) -> Any:
     if isinstance(default, float):
         return float(text or "0")
     return text
+
+
+def _reason(text: str) -> Reason | None:
+    """A later release's reason is one for ``write_only`` all the same: the mode must not rise for want of a name."""
+    if not text:
+        return None
+    try:
+        return Reason(text)
+    except ValueError:
+        if not text.isidentifier():
+            raise
+        return Reason.ROLLBACK

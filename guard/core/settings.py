@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from guard.core.events import Policy
-from guard.core.modes import BREAKER_THRESHOLD, FAILURE_THRESHOLD, HOLD_S, TTL_MAX_S, TTL_MIN_S, Mode
+from guard.core.modes import (
+    BREAKER_THRESHOLD,
+    FAILURE_THRESHOLD,
+    HOLD_S,
+    TTL_MAX_S,
+    TTL_MIN_S,
+    WITNESSES_MAX,
+    Mode,
+)
+from guard.core.trend import TrendPolicy
 from guard.errors import SettingsError
 
 __all__ = ["SETTLE_S", "VARIABLES", "Settings", "Variable", "read_settings"]
@@ -217,7 +226,7 @@ VARIABLES: tuple[Variable, ...] = (
     _variable(
         "ZEPGUARD_STORE_TIMEOUT_MS",
         "store_timeout_ms",
-        "250",
+        "40",
         "milliseconds",
         _number(1, 60_000, "milliseconds"),
         "Longest wait for one answer of the store.",
@@ -253,6 +262,70 @@ VARIABLES: tuple[Variable, ...] = (
         "seconds",
         _number(0.1, TTL_MAX_S, "seconds"),
         "How long a breaker stays open before its one trial.",
+    ),
+    _variable(
+        "ZEP_FAILURE_WITNESSES",
+        "witnesses",
+        "1",
+        "count",
+        _count(1, WITNESSES_MAX),
+        "Distinct workers that must have seen reads fail before failures in a row downgrade the fleet.",
+    ),
+    _variable(
+        "ZEPGUARD_CALLS_MAX",
+        "calls_max",
+        "32",
+        "count",
+        _count(1, 1000),
+        "Reads under way at once in one process, and as many writes; more are not sent.",
+    ),
+    _variable(
+        "ZEPGUARD_CACHE_FRESH_S",
+        "cache_fresh_s",
+        "60",
+        "seconds",
+        _number(0, 3600, "seconds"),
+        "A thread's context serves so long without a read; 0: no cache.",
+    ),
+    _variable(
+        "ZEPGUARD_CACHE_STALE_S",
+        "cache_stale_s",
+        "600",
+        "seconds",
+        _number(0.01, 86_400, "seconds"),
+        "And so long while one worker refreshes it, or a read fails.",
+    ),
+    _variable(
+        "ZEPGUARD_TREND_MINUTE_S",
+        "trend_minute_s",
+        "60",
+        "seconds",
+        _number(0.01, 3600, "seconds"),
+        "A minute of the trends (15 of slow reads, 10 of failed ones, downgrade); less where time is scaled.",
+    ),
+    _variable(
+        "ZEPGUARD_TREND_LATENCY_MS",
+        "trend_latency_ms",
+        "300",
+        "milliseconds",
+        _number(1, 60_000, "milliseconds"),
+        "p95 of read latency over this for 15 minutes downgrades.",
+    ),
+    _variable(
+        "ZEPGUARD_TREND_FAILURES",
+        "trend_failures",
+        "0.1",
+        "share",
+        _number(0.001, 1, "(a share of the reads)"),
+        "A share of failed reads over this for 10 minutes downgrades.",
+    ),
+    _variable(
+        "ZEPGUARD_TREND_READS_MIN",
+        "trend_reads_min",
+        "50",
+        "count",
+        _count(1, 1_000_000),
+        "Fewer reads than this in its window are no trend.",
     ),
     _variable(
         "ZEPGUARD_OUTBOX_BACKOFF_S",
@@ -339,6 +412,14 @@ class Settings:
     failure_threshold: int
     negative_s: float
     breaker_open_s: float
+    witnesses: int
+    calls_max: int
+    cache_fresh_s: float
+    cache_stale_s: float
+    trend_minute_s: float
+    trend_latency_ms: float
+    trend_failures: float
+    trend_reads_min: int
     outbox_backoff_s: float
     outbox_backoff_max_s: float
     outbox_settle_s: float
@@ -374,6 +455,15 @@ class Settings:
             breaker_open_s=self.breaker_open_s,
             negative_s=self.negative_s,
             lease_s=2 * self.timeout_s + 1,
+            witnesses=self.witnesses,
+            cache_fresh_s=self.cache_fresh_s,
+            cache_stale_s=self.cache_stale_s,
+            trend=TrendPolicy(
+                minute_s=self.trend_minute_s,
+                slow_s=self.trend_latency_ms / 1000,
+                failure_ratio=self.trend_failures,
+                reads_min=self.trend_reads_min,
+            ),
         )
 
     def __repr__(self) -> str:
@@ -411,6 +501,11 @@ def _check_together(settings: Settings, environ: Mapping[str, str]) -> None:
         )
     if settings.enabled and not settings.api_key:
         raise SettingsError("ZEP_API_KEY is missing while ZEP_ENABLED is true: set the key, or ZEP_ENABLED=false")
+    if settings.cache_stale_s < settings.cache_fresh_s:
+        raise SettingsError(
+            f"ZEPGUARD_CACHE_STALE_S={settings.cache_stale_s:g} is below "
+            f"ZEPGUARD_CACHE_FRESH_S={settings.cache_fresh_s:g}: raise the first or lower the second"
+        )
     if settings.outbox_backoff_max_s < settings.outbox_backoff_s:
         raise SettingsError(
             f"ZEPGUARD_OUTBOX_BACKOFF_MAX_S={settings.outbox_backoff_max_s:g} is below "

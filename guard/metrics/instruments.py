@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from guard.core.table import Operation
+
 __all__ = [
     "CACHE_HITS",
     "CONTEXT_FAILURES",
+    "LOCAL_DOWNGRADES",
     "NEGATIVE_HITS",
     "OUTBOX_DEAD",
     "OUTBOX_DELIVERED",
@@ -20,6 +23,7 @@ __all__ = [
     "READ_LATENCY",
     "READ_REQUESTS",
     "REGISTRY",
+    "REJECTED",
     "WRITE_FAILURES",
     "WRITE_REQUESTS",
 ]
@@ -71,3 +75,16 @@ PII_REDACTIONS = Counter(
 )
 for _kind in ("email", "phone"):
     PII_REDACTIONS.labels(_kind)
+
+LOCAL_DOWNGRADES = Counter(
+    "memory_guard_local_downgrades",
+    "Downgrades that a process made alone while the guard's store was away.",
+    registry=REGISTRY,
+)
+_rejections = Counter(
+    "memory_zep_bulkhead_rejections",
+    "Calls not made because as many as may be were under way in the process.",
+    ["operation"],
+    registry=REGISTRY,
+)
+REJECTED = {operation: _rejections.labels(operation) for operation in Operation}

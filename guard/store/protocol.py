@@ -10,7 +10,16 @@ from guard.core.record import Record
 from guard.core.table import Pause
 from guard.core.worker import Worker
 
-__all__ = ["VERSION_TTL_S", "WORKER_TTL_S", "Applied", "Store", "ThreadEntry"]
+__all__ = [
+    "CONTEXT_CHARACTERS_MAX",
+    "VERSION_TTL_S",
+    "WORKER_TTL_S",
+    "Applied",
+    "AsyncStore",
+    "Kept",
+    "Store",
+    "ThreadEntry",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,41 +35,73 @@ class Applied:
         return any(effect.kind is kind for effect in self.effects)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A context that a user's thread had at ``at`` (unix seconds by the store's clock)."""
+
+    text: str
+    at: float
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThreadEntry:
-    """What the fleet knows of one thread: no read of it until ``pause_until`` (unix seconds), and why.
+    """What the fleet knows of one thread, for one of its users.
 
-    ``version`` goes up when an operator drops the entry: a call that was under way then leaves no new one.
+    No read of it until ``pause_until`` (unix seconds), and why. ``version`` goes up when an operator drops the entry: a
+    call that was under way then leaves no new pause.
     """
 
     pause_until: float = 0.0
     why: Pause = Pause.NONE
     version: int = 0
+    kept: Kept | None = None
 
 
 class Store(Protocol):
-    """The guard's store. Each method is one command to it and raises ``StoreUnavailable`` if that fails."""
+    """The guard's store. Each method is one command, unless it says otherwise; ``StoreUnavailable`` if that fails."""
 
     def snapshot(self) -> Applied:
         """Read the record and the store's time."""
 
     def apply(self, event: Event) -> Applied:
-        """Apply one event atomically."""
+        """Apply one event atomically; a report keeps its context and its pause in the same step."""
 
-    def thread_entry(self, thread_id: str) -> ThreadEntry:
-        """Read what is known of a thread."""
+    def thread_entry(self, thread_id: str, user_id: str = "") -> ThreadEntry:
+        """Read what is known of a thread, with the context kept for that user and no other."""
+
+    def claim_refresh(self, thread_id: str, *, lease_s: float) -> bool:
+        """Be the one that refreshes a thread's stale context, for ``lease_s`` seconds at most; False if another is."""
 
     def forget_thread(self, thread_id: str) -> bool:
-        """Drop what is known of a thread; gives whether there was anything."""
+        """Drop what is known of a thread, in all processes; gives whether there was anything."""
+
+    def forget_user(self, user_id: str) -> int:
+        """Drop every context kept for a user, in all processes; gives how many. Walks all entries."""
 
     def beat(self, worker: Worker) -> None:
-        """Say that a worker lives."""
+        """Say that a worker lives. Two commands."""
 
     def retire(self, name: str) -> None:
         """Take a worker off the list."""
 
     def workers(self) -> list[Worker]:
-        """List the workers seen within ``WORKER_TTL_S``."""
+        """List the workers seen within ``WORKER_TTL_S``. Two commands, more if some have died."""
+
+
+class AsyncStore(Protocol):
+    """The part of a store that guarded calls use, for coroutines; same meaning as ``Store``."""
+
+    async def snapshot(self) -> Applied:
+        """Read the record and the store's time."""
+
+    async def apply(self, event: Event) -> Applied:
+        """Apply one event atomically."""
+
+    async def thread_entry(self, thread_id: str, user_id: str = "") -> ThreadEntry:
+        """Read what is known of a thread, with the context kept for that user."""
+
+    async def claim_refresh(self, thread_id: str, *, lease_s: float) -> bool:
+        """Be the one that refreshes a thread's stale context."""
 
 
 WORKER_TTL_S = 3.0
@@ -68,3 +109,6 @@ WORKER_TTL_S = 3.0
 
 VERSION_TTL_S = 3600.0
 """A thread's version is kept so long after it went up: longer than any call that was under way can take."""
+
+CONTEXT_CHARACTERS_MAX = 65_536
+"""A longer context is used and not kept: the store is no place for it."""

@@ -1,6 +1,5 @@
 """The store that all workers share: one hash in Redis or Valkey, changed by one Lua call.
 
-Keys, all under the namespace: ``mode`` (the record), ``workers`` (heartbeats), ``thread:ID`` (a thread's entry).
 The script reads TIME before it writes, so the server must replicate effects: Redis 5 or later, any Valkey.
 """
 
@@ -8,37 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from importlib.resources import files
+from itertools import islice
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from guard.core.events import (
-    AcquireProbe,
-    AcquireTrial,
-    Clear,
-    Effect,
-    EffectKind,
-    Event,
-    Expire,
-    Force,
-    Policy,
-    Report,
-    ResetFailures,
-)
-from guard.core.modes import Mode, check_ttl_s
-from guard.core.record import decode_record
-from guard.core.table import Pause, rule_for
+from guard.core.events import EffectKind, Event, Policy
+from guard.core.modes import Mode
 from guard.core.worker import Worker
-from guard.errors import StoreUnavailable
-from guard.store.protocol import VERSION_TTL_S, WORKER_TTL_S, Applied, ThreadEntry
+from guard.store.protocol import WORKER_TTL_S, Applied, ThreadEntry
+from guard.store.wire import SCRIPT, Wire, translated
 
 __all__ = ["RedisStore", "connect"]
 
-_SCRIPT = files("guard.store").joinpath("transition.lua").read_text(encoding="utf-8")
+_KEYS_A_STEP = 500
 
 
 def connect(url: str, *, timeout_s: float) -> redis.Redis:
@@ -74,59 +58,57 @@ class RedisStore:
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._client = client
-        self._prefix = namespace
-        self._policy = policy or Policy()
         self._clock = clock
-        self._script = client.register_script(_SCRIPT)
+        self._wire = Wire(namespace, policy or Policy(), clock)
+        self._script = client.register_script(SCRIPT)
 
     def close(self) -> None:
         """Close the client's connections."""
         self._client.close()
 
-    def _key(self, *parts: str) -> str:
-        return ":".join((self._prefix, *parts))
-
     def snapshot(self) -> Applied:
         """Read the record and the server's time."""
-        return self._run("snapshot", {})
+        return self._run(self._wire.call("snapshot", {}))
 
     def apply(self, event: Event) -> Applied:
         """Apply one event: one EVALSHA, atomic over all workers."""
-        name, arguments = _arguments(event, self._policy)
-        thread = event.thread_id if isinstance(event, Report) else ""
-        return self._run(name, arguments, thread)
+        return self._run(self._wire.event(event))
 
-    def _run(self, name: str, arguments: Mapping[str, object], thread: str = "") -> Applied:
-        now = "" if self._clock is None else repr(self._clock())
-        flat = [str(part) for pair in arguments.items() for part in pair]
-        keys = [self._key("mode"), self._key("thread", thread), self._key("version", thread)]
-        with _translated():
-            at, effects, fields = self._script(keys=keys, args=[name, now, *flat])
-            return Applied(
-                record=decode_record(dict(_pairs(fields))),
-                now=float(at),
-                effects=tuple(Effect(EffectKind(kind), detail) for kind, detail in _pairs(effects)),
-            )
+    def _run(self, call: tuple[list[str], list[str]]) -> Applied:
+        keys, arguments = call
+        with translated():
+            return self._wire.applied(self._script(keys=keys, args=arguments))
 
-    def thread_entry(self, thread_id: str) -> ThreadEntry:
-        """Read what is known of a thread."""
-        with _translated():
-            asked = self._client.pipeline(transaction=False)
-            asked.hmget(self._key("thread", thread_id), ["pause_until", "why"])
-            asked.get(self._key("version", thread_id))
-            (until, why), version = asked.execute()
-            return ThreadEntry(
-                pause_until=float(until or 0.0), why=Pause(str(why or Pause.NONE)), version=int(version or 0)
-            )
+    def thread_entry(self, thread_id: str, user_id: str = "") -> ThreadEntry:
+        """Read what is known of a thread: one HMGET."""
+        with translated():
+            values: Any = self._client.hmget(self._wire.key("thread", thread_id), self._wire.thread_fields(user_id))
+            return self._wire.thread_entry(values)
+
+    def claim_refresh(self, thread_id: str, *, lease_s: float) -> bool:
+        """Be the one that refreshes a thread's stale context: one SET."""
+        with translated():
+            key = self._wire.key("refresh", thread_id)
+            return bool(self._client.set(key, "1", nx=True, px=max(1, int(lease_s * 1000))))
 
     def forget_thread(self, thread_id: str) -> bool:
         """Drop what is known of a thread."""
-        with _translated():
-            asked = self._client.pipeline(transaction=True)
-            asked.delete(self._key("thread", thread_id))
-            asked.incr(self._key("version", thread_id))
-            asked.expire(self._key("version", thread_id), int(VERSION_TTL_S))
-            return bool(asked.execute()[0])
+        done = self._run(self._wire.forget_thread(thread_id))
+        return any(effect.kind is EffectKind.FORGOTTEN and effect.detail == "1" for effect in done.effects)
+
+    def forget_user(self, user_id: str) -> int:
+        """Drop every context kept for a user; walks all entries, some hundred a step."""
+        fields = self._wire.thread_fields(user_id)[-2:]
+        dropped = 0
+        with translated():
+            self._client.hincrby(self._wire.key("mode"), "epoch", 1)  # reads under way put none back
+            found = self._client.scan_iter(match=_literal(self._wire.key("thread", "")) + "*", count=_KEYS_A_STEP)
+            while keys := list(islice(found, _KEYS_A_STEP)):
+                asked = self._client.pipeline(transaction=False)
+                for key in keys:
+                    asked.hdel(key, *fields)
+                dropped += sum(count > 0 for count in asked.execute())
+        return dropped
 
     def beat(self, worker: Worker) -> None:
         """Write a worker's heartbeat; the server's time says when."""
@@ -137,118 +119,47 @@ class RedisStore:
             "reads": worker.reads,
             "seen": self._now(),
         }
-        with _translated():
-            self._client.hset(self._key("workers"), worker.name, json.dumps(state))
+        with translated():
+            self._client.hset(self._wire.key("workers"), worker.name, json.dumps(state))
 
     def retire(self, name: str) -> None:
         """Take a worker off the list."""
-        with _translated():
-            self._client.hdel(self._key("workers"), name)
+        with translated():
+            self._client.hdel(self._wire.key("workers"), name)
 
     def workers(self) -> list[Worker]:
         """List the live workers by name, and forget the dead ones."""
         now = self._now()
-        with _translated():
-            beats: Any = self._client.hgetall(self._key("workers"))
-            known = [_worker(name, json.loads(state)) for name, state in beats.items()]
+        with translated():
+            beats: Any = self._client.hgetall(self._wire.key("workers"))
+            known = list(_workers(beats))
             dead = [worker.name for worker in known if worker.seen < now - 20 * WORKER_TTL_S]
             if dead:
-                self._client.hdel(self._key("workers"), *dead)
+                self._client.hdel(self._wire.key("workers"), *dead)
         alive = [worker for worker in known if worker.seen >= now - WORKER_TTL_S]
         return sorted(alive, key=lambda worker: worker.name)
 
     def _now(self) -> float:
         if self._clock is not None:
             return self._clock()
-        with _translated():
+        with translated():
             seconds, micros = self._client.time()
             return float(seconds) + float(micros) / 1e6
 
 
-def _worker(name: str, state: Mapping[str, Any]) -> Worker:
-    return Worker(
-        name=name,
-        program=str(state["program"]),
-        pid=int(state["pid"]),
-        base=Mode(state["base"]),
-        seen=float(state["seen"]),
-        reads=bool(state.get("reads", True)),
-    )
+def _literal(key: str) -> str:
+    """A key as a pattern that matches it alone."""
+    return "".join(f"\\{c}" if c in "*?[]\\" else c for c in key)
 
 
-def _arguments(event: Event, policy: Policy) -> tuple[str, dict[str, object]]:
-    match event:
-        case Report():
-            return "report", _report_arguments(event, policy)
-        case AcquireProbe():
-            return "acquire_probe", {
-                "generation": event.generation,
-                "token": event.token,
-                "lease_s": policy.lease_s,
-            }
-        case AcquireTrial():
-            return "acquire_trial", {
-                "operation": event.operation,
-                "era": event.era,
-                "token": event.token,
-                "lease_s": policy.lease_s,
-            }
-        case Force():
-            return "force", {
-                "reason": event.reason,
-                "ttl_s": check_ttl_s(event.ttl_s),
-                "operator": int(event.operator),
-            }
-        case Expire():
-            return "expire", {"generation": event.generation}
-        case Clear():
-            return "clear", {}
-        case ResetFailures():
-            return "reset_failures", {}
-
-
-def _report_arguments(event: Report, policy: Policy) -> dict[str, object]:
-    ticket = event.ticket
-    rule = rule_for(ticket.operation, event.outcome, ticket.phase)
-    arguments: dict[str, object] = {
-        "operation": ticket.operation,
-        "phase": ticket.phase,
-        "generation": ticket.generation,
-        "era": ticket.era,
-        "token": ticket.token,
-        "count": rule.count,
-        "force": rule.force or "",
-        "hold": rule.hold,
-        "restore": int(rule.restore),
-        "breaker": rule.breaker,
-        "probe": rule.probe or "",
-        "hold_s": policy.hold_s,
-        "retry_after_s": event.retry_after_s,
-        "failure_threshold": policy.failure_threshold,
-        "breaker_threshold": policy.breaker_threshold,
-        "breaker_open_s": policy.breaker_open_s,
-    }
-    pause_s = policy.pause_s(event)
-    if pause_s > 0 and event.thread_id:
-        version = "" if event.thread_version is None else event.thread_version
-        arguments |= {"pause_s": pause_s, "pause_why": rule.pause, "thread_version": version}
-    return arguments
-
-
-def _pairs(flat: list[str]) -> Iterator[tuple[str, str]]:
-    return zip(flat[::2], flat[1::2], strict=True)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (redis.RedisError, OSError) as error:
-        raise StoreUnavailable(
-            f"the guard's store did not answer ({type(error).__name__}: {error}); check GUARD_REDIS_URL and the server"
-        ) from error
-    except (ValueError, OverflowError, TypeError, KeyError, AttributeError) as error:
-        raise StoreUnavailable(
-            f"the guard's store holds something that is not the guard's ({error}); "
-            "check ZEPGUARD_NAMESPACE, then `zep_mode --clear`"
-        ) from error
+def _workers(beats: Mapping[str, str]) -> Iterator[Worker]:
+    for name, text in beats.items():
+        state = json.loads(text)
+        yield Worker(
+            name=name,
+            program=str(state["program"]),
+            pid=int(state["pid"]),
+            base=Mode(state["base"]),
+            seen=float(state["seen"]),
+            reads=bool(state.get("reads", True)),
+        )

@@ -1,7 +1,7 @@
 -- The transition function of guard/core/machine.py, atomic in the store. Rules arrive as arguments: the table of
 -- guard/core/table.py stays the only one. Times are unix seconds by the store's own clock unless ARGV[2] gives one.
 --
--- KEYS  1 the record (hash)   2 the thread's entry (hash)   3 its version; 2 and 3 only for a report that pauses it
+-- KEYS  1 the record (hash)   2 the thread's entry (hash): its pause, its version, a context for each of its users
 -- ARGV  1 event               2 now, or ''                3... name, value pairs
 -- gives {now, {kind, detail, ...}, {field, value, ...}}
 
@@ -40,6 +40,8 @@ local function done(kind, detail)
   order[#order + 1] = kind
   order[#order + 1] = detail or ''
 end
+
+local function largest(field, value) return math.max(num(field), tonumber(value) or 0) end
 
 local function holds(place) return arg.token ~= '' and arg.token == text(place) end
 local function outlasts(until_) return text('operator') == '1' and num('until') > until_ end
@@ -83,6 +85,30 @@ local function close_breaker(side)
   done('breaker_closed', side)
 end
 
+local WITNESSES_MAX = 16
+
+local function witnesses()
+  local known, count = {}, 0
+  for name in string.gmatch(text('witnesses'), '[^,]+') do
+    known[name] = true
+    count = count + 1
+  end
+  return known, count
+end
+
+local function add_witness()
+  local name = string.gsub(arg.worker, ',', '_')
+  if name == '' then name = '?' end
+  local known, count = witnesses()
+  if known[name] or count >= WITNESSES_MAX then return end
+  set('witnesses', count == 0 and name or text('witnesses') .. ',' .. name)
+end
+
+local function enough_witnesses()
+  local _, count = witnesses()
+  return math.max(count, 1) >= tonumber(arg.witnesses)
+end
+
 local function tell_breaker()
   local side = arg.operation
   local mine = holds(side .. '.trial')
@@ -100,7 +126,8 @@ local function tell_breaker()
     return
   end
   local failures = num(side .. '.failures') + 1
-  if closed and failures < tonumber(arg.breaker_threshold) then
+  local alone = side == 'read' and not enough_witnesses()
+  if closed and (failures < tonumber(arg.breaker_threshold) or alone) then
     set(side .. '.failures', failures)
   else
     open_breaker(side)
@@ -114,8 +141,10 @@ local function enter(reason, since, until_, operator)
   set('until', until_)
   set('operator', operator)
   set('failures', 0)
+  set('witnesses', '')
   set('lease', '')
   set('lease_until', 0)
+  set('trend', '')
 end
 
 local function downgrade(reason, hold_s, kind)
@@ -131,9 +160,66 @@ local function unforce()
   enter('', 0, 0, '0')
 end
 
+-- The trends of guard/core/trend.py. The field: since|minute,reads,slow,failed;...
+local function count_trend()
+  local at = math.floor(now / tonumber(arg.trend_minute_s))
+  local since, kept, newest = 0, {}, nil
+  local head, tail = string.match(text('trend'), '^([^|]*)|(.*)$')
+  if head then
+    since = tonumber(head)
+    for m, reads, slow, failed in string.gmatch(tail, '(%d+),(%d+),(%d+),(%d+)') do
+      if at - 15 < tonumber(m) then
+        newest = { tonumber(m), tonumber(reads), tonumber(slow), tonumber(failed) }
+        kept[#kept + 1] = newest
+      end
+    end
+  end
+  if since == 0 or (newest and newest[1] > at) then since, kept, newest = now, {}, nil end
+  if not newest or newest[1] ~= at then
+    newest = { at, 0, 0, 0 }
+    kept[#kept + 1] = newest
+  end
+  newest[2] = newest[2] + 1
+  newest[3] = newest[3] + tonumber(arg.slow)
+  newest[4] = newest[4] + (arg.count == 'add' and 1 or 0)
+  local parts = {}
+  for i, m in ipairs(kept) do parts[i] = string.format('%d,%d,%d,%d', m[1], m[2], m[3], m[4]) end
+  set('trend', string.format('%.17g', since) .. '|' .. table.concat(parts, ';'))
+  return at, since, kept
+end
+
+local function over(at, minutes, window, column, share)
+  local spans, all = {}, 0
+  for i = 0, window / 5 - 1 do spans[i] = { 0, 0 } end
+  for _, m in ipairs(minutes) do
+    local ago = at - m[1]
+    if ago < window then
+      local span = spans[math.floor(ago / 5)]
+      span[1] = span[1] + m[2]
+      span[2] = span[2] + m[column]
+      all = all + m[2]
+    end
+  end
+  for i = 0, window / 5 - 1 do
+    if spans[i][2] <= share * spans[i][1] then return false end
+  end
+  return all >= tonumber(arg.trend_reads_min)
+end
+
+local function follow_trend()
+  local at, since, minutes = count_trend()
+  local age, minute_s = now - since, tonumber(arg.trend_minute_s)
+  if age >= 15 * minute_s and over(at, minutes, 15, 3, 0.05) then
+    downgrade('read_latency', tonumber(arg.hold_s), 'downgraded')
+  elseif age >= 10 * minute_s and over(at, minutes, 10, 4, tonumber(arg.trend_failure_ratio)) then
+    downgrade('failure_rate', tonumber(arg.hold_s), 'downgraded')
+  end
+end
+
 local function report()
-  local stale = tonumber(arg.generation) ~= num('generation')
-      or (arg.phase == 'probe' and not holds('lease'))
+  local other = tonumber(arg.generation) ~= num('generation')
+  local stale = other or (arg.phase == 'probe' and not holds('lease'))
+  if arg.count == 'add' and not other then add_witness() end
   if arg.operation == 'write' or not stale then tell_breaker() end
   if stale then return done('stale') end
   if arg.probe ~= '' then
@@ -155,15 +241,17 @@ local function report()
     downgrade(arg.force, hold_s, arg.hold == 'full' and 'reheld' or 'downgraded')
   elseif arg.count == 'zero' then
     set('failures', 0)
+    set('witnesses', '')
   elseif arg.count == 'add' then
     local failures = num('failures') + 1
     done('failure_counted', string.format('%d', failures))
-    if failures < tonumber(arg.failure_threshold) then
+    if failures < tonumber(arg.failure_threshold) or not enough_witnesses() then
       set('failures', failures)
     else
       downgrade('consecutive_failures', hold_s, 'downgraded')
     end
   end
+  if arg.operation == 'read' and arg.phase == 'read_write' and text('reason') == '' then follow_trend() end
 end
 
 local function force()
@@ -198,6 +286,103 @@ local function reset_failures()
   close_breaker('read')
   done('failures_reset', string.format('%d', num('failures')))
   set('failures', 0)
+  set('witnesses', '')
+end
+
+local function give_up()
+  if holds('lease') then
+    set('lease', '')
+    set('lease_until', 0)
+  end
+  for side in pairs(OTHER) do
+    if holds(side .. '.trial') then
+      set(side .. '.trial', '')
+      set(side .. '.trial_until', 0)
+    end
+  end
+end
+
+local HIGHEST = { joins = true, restores = true, opens = true, open_seconds = true }
+local HELD = { reason = true, since = true, ['until'] = true, operator = true }
+
+local function recover(generation)
+  local ours = text('reason') ~= '' and num('until') > tonumber(arg['known.until'])
+  local epoch = largest('epoch', arg['known.epoch']) + 1
+  for name, value in pairs(arg) do
+    local field = string.match(name, '^known%.(.+)$')
+    if field and not (HELD[field] and ours) then
+      if HIGHEST[field] or string.match(field, '^downgrades%.') or string.match(field, '^forced%.')
+          or string.match(field, '^probes%.') then
+        set(field, largest(field, value))
+      else
+        set(field, value)
+      end
+    end
+  end
+  set('generation', generation + (ours and 1 or 0))
+  set('epoch', epoch)
+  set('trend', '')
+  if text('reason') ~= '' then
+    set('lease', 'lost')
+    set('lease_until', now + tonumber(arg.lease_s))
+  end
+end
+
+local function join()
+  raise('joins')
+  local known = tonumber(arg['known.generation'])
+  if known > num('generation') then
+    recover(known)
+    done('recovered', string.format('%d', known))
+  end
+  if arg.reason == '' then return end
+  if num('generation') ~= known or text('reason') ~= '' then return done('kept', text('reason')) end
+  local until_ = math.min(tonumber(arg.until_), now + tonumber(arg.hold_s))
+  enter(arg.reason, math.min(tonumber(arg.since), now), until_, '0')
+  raise('downgrades.' .. arg.reason)
+  done('joined', arg.reason)
+end
+
+-- The thread's entry lives as long as the longest-lived thing in it.
+local function keep_entry(milliseconds)
+  if redis.call('PTTL', KEYS[2]) < milliseconds then redis.call('PEXPIRE', KEYS[2], math.ceil(milliseconds)) end
+end
+
+local function pause_thread()
+  if not arg.pause_s then return end
+  local version = tonumber(redis.call('HGET', KEYS[2], 'version') or '0')
+  if arg.thread_version ~= '' and tonumber(arg.thread_version) ~= version then return end
+  local pause_until = now + tonumber(arg.pause_s)
+  if pause_until > (tonumber(redis.call('HGET', KEYS[2], 'pause_until') or '') or 0) then
+    redis.call('HSET', KEYS[2], 'pause_until', string.format('%.17g', pause_until), 'why', arg.pause_why)
+    keep_entry(tonumber(arg.pause_s) * 1000 + 1000)
+  end
+end
+
+local function keep_context()
+  if not arg.context or tonumber(arg.epoch) ~= num('epoch') then return end
+  local user = arg.user_id
+  redis.call('HSET', KEYS[2], 'context:' .. user, arg.context, 'context_at:' .. user, string.format('%.17g', now))
+  keep_entry(tonumber(arg.stale_s) * 1000)
+end
+
+local function forget_thread()
+  local entry, had, version = redis.call('HGETALL', KEYS[2]), '0', 0
+  for i = 1, #entry, 2 do
+    local field, value = entry[i], tonumber(entry[i + 1])
+    if field == 'version' then
+      version = value
+    elseif field == 'pause_until' and value > now then
+      had = '1'
+    elseif string.match(field, '^context_at:') and value + tonumber(arg.stale_s) > now then
+      had = '1'
+    end
+  end
+  redis.call('DEL', KEYS[2])
+  redis.call('HSET', KEYS[2], 'version', string.format('%d', version + 1))
+  redis.call('PEXPIRE', KEYS[2], arg.version_ms)
+  raise('epoch')
+  done('forgotten', had)
 end
 
 local function acquire_probe()
@@ -222,14 +407,8 @@ end
 
 if event == 'report' then
   report()
-  local version = arg.pause_s and tonumber(redis.call('GET', KEYS[3]) or '0')
-  if arg.pause_s and (arg.thread_version == '' or tonumber(arg.thread_version) == version) then
-    local pause_until = now + tonumber(arg.pause_s)
-    if pause_until > (tonumber(redis.call('HGET', KEYS[2], 'pause_until') or '') or 0) then
-      redis.call('HSET', KEYS[2], 'pause_until', string.format('%.17g', pause_until), 'why', arg.pause_why)
-      redis.call('PEXPIRE', KEYS[2], math.ceil(tonumber(arg.pause_s) * 1000) + 1000)
-    end
-  end
+  pause_thread()
+  keep_context()
 elseif event == 'force' then
   force()
 elseif event == 'expire' then
@@ -242,6 +421,12 @@ elseif event == 'acquire_probe' then
   acquire_probe()
 elseif event == 'acquire_trial' then
   acquire_trial()
+elseif event == 'give_up' then
+  give_up()
+elseif event == 'join' then
+  join()
+elseif event == 'forget_thread' then
+  forget_thread()
 elseif event ~= 'snapshot' then
   return redis.error_reply('ZEPGUARD unknown event ' .. event)
 end
@@ -250,7 +435,9 @@ if #changes > 0 then redis.call('HSET', KEYS[1], unpack(changes)) end
 
 local fields = {}
 for field, value in pairs(record) do
-  fields[#fields + 1] = field
-  fields[#fields + 1] = value
+  if field ~= 'trend' then -- no process decides by it
+    fields[#fields + 1] = field
+    fields[#fields + 1] = value
+  end
 end
 return { string.format('%.17g', now), order, fields }

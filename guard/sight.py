@@ -1,0 +1,175 @@
+"""What this process knows of the record: the store's last answer, and while the store is away a state of its own.
+
+No clock of the system and no store here: times come in from the engine's clock, answers from its shell. Three rules:
+
+- An answer that was overtaken is dropped.
+- While the store is away, the mode may fall by this process's own count and never rises: a worker that cannot see the
+  others must not undo what they decided.
+- What was done alone carries generations below 0, so that no later report is taken for one of the fleet's own state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Lock
+
+from guard.core.admission import effective_mode
+from guard.core.events import Event, Join, Policy, Report, Ticket
+from guard.core.machine import step
+from guard.core.modes import Mode
+from guard.core.record import EMPTY, Record
+from guard.core.table import Phase
+from guard.store.protocol import Applied
+
+__all__ = ["RETRY_S", "VIEW_AGE_S_MAX", "Sight"]
+
+VIEW_AGE_S_MAX = 1.0
+"""A view as old as this is refreshed before it is used, seconds: an operator's command is seen within it."""
+
+RETRY_S = 1.0
+"""A store that did not answer is left alone for so long, seconds: it costs a turn one wait, not one a command."""
+
+_NEVER = float("-inf")
+
+
+class Sight:
+    """One process's view of the fleet's record.
+
+    Args:
+        base: base mode of this process.
+        policy: thresholds and times, for steps made alone.
+        monotonic: gives seconds that never jump.
+        wall: gives unix seconds, for a process that never saw the store.
+
+    Attributes:
+        mode: the effective mode, good until ``fresh_until`` (by ``monotonic``).
+        fresh_until: when to look at the store again.
+    """
+
+    def __init__(
+        self, base: Mode, policy: Policy, *, monotonic: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
+        self._base = base
+        self._policy = replace(policy, witnesses=1)  # alone, there is no other witness
+        self._monotonic = monotonic
+        self._wall = wall
+        self._lock = Lock()
+        self._known = (Applied(record=EMPTY, now=0.0), _NEVER)  # one value: no thread sees half of a change
+        self._alone: Record | None = None
+        self._retry_at = _NEVER
+        self._unsent: Report | None = None
+        self.refreshing = Lock()
+        self.mode = base
+        self.fresh_until = _NEVER
+
+    @property
+    def alone(self) -> bool:
+        """Whether the store is away, as far as this process knows."""
+        return self._alone is not None
+
+    @property
+    def never(self) -> bool:
+        """Whether nothing was ever heard of the store, good or bad."""
+        return self._known[1] == _NEVER and self._alone is None
+
+    def retry_due(self) -> bool:
+        """Whether a store that is away may be asked again."""
+        return self._monotonic() >= self._retry_at
+
+    def now(self) -> Applied:
+        """The record that decides, with ``now`` moved on to the present."""
+        seen, seen_at = self._known
+        now = self._wall() if seen_at == _NEVER else seen.now + max(self._monotonic() - seen_at, 0.0)
+        return Applied(record=self._alone or seen.record, now=now)
+
+    def forgot(self, applied: Applied) -> bool:
+        """Whether an answer shows that the store has lost what this process had from it before."""
+        return applied.record.generation < self._known[0].record.generation
+
+    def keep(self, applied: Applied, asked_at: float) -> None:
+        """Keep an answer, unless it was overtaken: of two under way at once the later by the store's time counts.
+
+        One that was asked for after the other had come is the newer whatever its time: the store's clock may have
+        been set back, or be another server's.
+        """
+        with self._lock:
+            seen, seen_at = self._known
+            if self._alone is None and (applied.now >= seen.now or asked_at >= seen_at):
+                self._set(applied)
+
+    def _set(self, applied: Applied) -> None:
+        at = self._monotonic()
+        self._known = (applied, at)
+        self.mode = effective_mode(self._base, applied.record)
+        self.fresh_until = at + VIEW_AGE_S_MAX
+
+    def lost(self) -> None:
+        """The store did not answer: go on alone from what is known."""
+        with self._lock:
+            at = self._monotonic()
+            self._retry_at = at + RETRY_S
+            self.fresh_until = at + VIEW_AGE_S_MAX
+            if self._alone is None:
+                self._alone = _apart(self._known[0].record)
+
+    def rejoin(self) -> Join:
+        """What to tell the store at the return."""
+        known, alone = self._known[0].record, self._alone
+        if alone is None or alone.reason is None or alone.reason is known.reason:
+            return Join(known=known)
+        return Join(known=known, reason=alone.reason, since=alone.since, until=alone.until)
+
+    def joined(self, applied: Applied) -> None:
+        """The store has taken it: its record decides again."""
+        with self._lock:
+            self._alone = None
+            self._retry_at = _NEVER
+            self._set(applied)
+
+    def take_unsent(self) -> Report | None:
+        """The probe's report that could not be sent, once."""
+        with self._lock:
+            unsent, self._unsent = self._unsent, None
+            return unsent
+
+    def step_alone(self, event: Event) -> Applied | None:
+        """Apply an event to this process's own state, which only falls; None if it is not alone."""
+        if self._alone is None:
+            return None
+        with self._lock:
+            seen = self.now()
+            known = self._known[0].record
+            if self._alone is None:  # it has joined again meanwhile
+                return None
+            if isinstance(event, Report):
+                if event.ticket.phase is Phase.PROBE:
+                    self._unsent = event
+                    return seen
+                event = replace(event, ticket=_as_alone(event.ticket, known, self._alone))
+            self._alone, effects = step(self._alone, event, seen.now, self._policy)
+            self.mode = effective_mode(self._base, self._alone)
+            return Applied(record=self._alone, now=seen.now, effects=effects)
+
+
+def _apart(record: Record) -> Record:
+    """A copy to step alone with; its generation and eras are below 0."""
+    return replace(
+        record,
+        generation=-record.generation - 1,
+        failures=record.failures,
+        read=replace(record.read, era=-record.read.era - 1),
+        write=replace(record.write, era=-record.write.era - 1),
+    )
+
+
+def _as_alone(ticket: Ticket, known: Record, alone: Record) -> Ticket:
+    """A ticket of the state that was known when the store went away, as one of the state alone."""
+    start = _apart(known)
+    if ticket.generation == known.generation and alone.generation == start.generation:
+        ticket = replace(ticket, generation=alone.generation)
+    era = known.breaker(ticket.operation).era
+    begun = start.breaker(ticket.operation).era
+    if ticket.era == era and alone.breaker(ticket.operation).era == begun:
+        ticket = replace(ticket, era=begun)
+    return ticket
