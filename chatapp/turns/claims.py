@@ -10,11 +10,13 @@ from threading import Lock
 
 from django.db import connection, transaction
 
+from chatapp import memory
 from chatapp.memory import has_memory
 from chatapp.models import ChatThread, Turn
 from chatapp.turns.events import Done, MemoryNote
 from chatapp.turns.question import Question
 from guard.django.outbox import accept
+from guard.outbox import Acceptance
 
 __all__ = ["Answered", "Claim", "claim", "finish"]
 
@@ -75,6 +77,10 @@ def finish(question: Question, *, attempt: int, done: Done) -> bool:
         if ours:
             _accept(question, "assistant", done.reply)
         return bool(ours)
+
+
+def _rules() -> Acceptance:
+    return Acceptance.of(memory.service().settings)
 
 
 _one_writer = Lock()

@@ -1,7 +1,10 @@
 """The delivery of claimed messages, and the loop that polls for them.
 
 In order per thread, threads in parallel, each message once as far as v3 allows: it has no safe replay (contract,
-section 6), so a message whose fate is unknown is looked up by its outbox id before it is sent again.
+section 6). A request that was given up may still be applied later, so a message of unknown fate first waits
+``ZEPGUARD_OUTBOX_SETTLE_S`` from the last moment at which it can have been sent, is then looked up by its outbox id,
+and is sent again only if it is absent. No message is there twice if Zep applies a request within that time; one that
+was sent again is marked and counted as *unknown*, since the first request may land later still.
 """
 
 from __future__ import annotations
@@ -11,10 +14,11 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore, Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from guard.core.table import Outcome
 from guard.logs import get_logger
+from guard.metrics import instruments
 from guard.outbox.rows import Batch, OutboxRows, Row
 from guard.zep.calls import OutgoingMessage, ZepFailure
 
@@ -22,16 +26,24 @@ if TYPE_CHECKING:
     from guard.engine import WriteResult
     from guard.service import MemoryService
 
-__all__ = ["CALLS_A_BATCH_MAX", "LOOK_UP_COUNT", "POLL_S", "DeliveryLoop", "backoff_s", "deliver"]
+__all__ = ["CALLS_A_BATCH_MAX", "LOOK_UP_COUNT", "POLL_S", "TIDY_S", "DeliveryLoop", "backoff_s", "deliver"]
 
 POLL_S = 0.5
 """How often the table is asked when nobody nudges, seconds."""
 
-CALLS_A_BATCH_MAX = 6
-"""Look-up, message, thread, user, thread, message: a claim lives a little longer than so many deadlines."""
+CALLS_A_BATCH_MAX = 10
+"""A claim lives a little longer than so many deadlines: look-up, messages, thread, user, thread, and then 30, 15, 7, 3
+and 1 messages to find one that is refused. What is left of a batch after that has its turn in the next claim."""
 
 LOOK_UP_COUNT = 100
-"""Newest messages of a thread among which one of unknown fate is looked for."""
+"""Newest messages of a thread among which one of unknown fate is looked for (contract, section 5)."""
+
+TIDY_S = 60.0
+"""How often what is old enough is deleted, seconds."""
+
+_TIDY_ROWS = 1000
+_NOT_THE_MESSAGE = frozenset({402, 405, 407, 409, 421, 423, 425, 426, 451})
+"""Refusals that say nothing against a message: the account, the route, a conflict. Those are tried again."""
 
 
 def backoff_s(attempts: int, *, first_s: float, longest_s: float, draw: float) -> float:
@@ -44,25 +56,59 @@ class _NotSent(Exception):
     """The mode, the breaker or the time left of the claim said no."""
 
 
-class _Sender:
-    """Calls of one batch, each under the write breaker."""
+def _is_final(failure: ZepFailure) -> bool:
+    """Whether Zep will never take what it just refused."""
+    return failure.outcome is Outcome.REFUSED and failure.status not in _NOT_THE_MESSAGE
 
-    def __init__(self, service: MemoryService, batch: Batch, clock: Callable[[], float]) -> None:
+
+class _Delivery:
+    """The calls of one batch, each under the write breaker; what Zep has is written down after each."""
+
+    def __init__(self, service: MemoryService, rows: OutboxRows, batch: Batch, clock: Callable[[], float]) -> None:
         self._service = service
+        self._rows = rows
         self._batch = batch
         self._clock = clock
+        self.unsure: frozenset[int] = frozenset()
+        """Keys of the rows whose last request may have been applied, although it failed."""
 
-    def missing(self) -> Sequence[Row]:
+    def run(self) -> None:
+        """Deliver or bury each row; raises at the first failure that is to be tried again."""
+        missing = self._missing()
+        self._note_delivered([row for row in self._batch.rows if row not in missing])
+        again = [row.key for row in missing if row.tried]
+        if again:
+            instruments.OUTBOX_UNKNOWN.inc(self._rows.sending_again(self._batch, again))
+        if missing:
+            self._send(missing)
+
+    def _missing(self) -> Sequence[Row]:
         """The rows that Zep does not have yet, by look-up where one is unsure."""
         if not any(row.unsure for row in self._batch.rows):
             return self._batch.rows
         thread_id = self._batch.thread_id
         found = self._done(self._service.write(thread_id, lambda z: z.newest_messages(thread_id, LOOK_UP_COUNT)))
-        there = {message.outbox_id for message in found}  # type: ignore[attr-defined]
+        there = {message.outbox_id for message in found}
         return [row for row in self._batch.rows if row.outbox_id not in there]
 
-    def send(self, rows: Sequence[Row]) -> None:
-        """Add the rows to their thread; makes user and thread if Zep does not know them."""
+    def _send(self, rows: Sequence[Row]) -> None:
+        """Add the rows; if Zep refuses them, the first half and then the second, down to the one that it means."""
+        try:
+            self._add_to_thread(rows)
+        except ZepFailure as failure:
+            if not _is_final(failure):
+                raise
+            if len(rows) == 1:
+                self._bury(rows, failure)
+                return
+            half = len(rows) // 2
+            self._send(rows[:half])
+            self._send(rows[half:])
+        else:
+            self._note_delivered(rows)
+
+    def _add_to_thread(self, rows: Sequence[Row]) -> None:
+        """Make user and thread if Zep does not know them."""
         try:
             self._add(rows)
         except ZepFailure as failure:
@@ -79,7 +125,10 @@ class _Sender:
             OutgoingMessage(outbox_id=r.outbox_id, role=r.role, content=r.content, created_at=r.created_at)
             for r in rows
         ]
-        self._done(self._service.write(thread_id, lambda zep: zep.add_messages(thread_id, messages)))
+        result = self._service.write(thread_id, lambda zep: zep.add_messages(thread_id, messages))
+        if result.failure is not None and result.failure.ambiguous:
+            self.unsure = frozenset(row.key for row in rows)
+        self._done(result)
 
     def _make_thread(self) -> None:
         user_id, thread_id = self._batch.user_id, self._batch.thread_id
@@ -88,12 +137,25 @@ class _Sender:
             self._done(self._service.write(thread_id, lambda zep: zep.ensure_user(user_id)))
             self._done(self._service.write(thread_id, lambda zep: zep.ensure_thread(thread_id, user_id)))
 
-    def _done(self, result: WriteResult) -> object:
+    def _done(self, result: WriteResult) -> Any:
         if not result.sent:
             raise _NotSent(result.detail)
         if result.failure is not None:
             raise result.failure
         return result.value
+
+    def _note_delivered(self, rows: Sequence[Row]) -> None:
+        if rows:
+            news = self._rows.delivered(self._batch, [row.key for row in rows], now=self._clock())
+            instruments.OUTBOX_DELIVERED.inc(news)
+
+    def _bury(self, rows: Sequence[Row], failure: ZepFailure) -> None:
+        for row in rows:
+            if self._rows.bury(self._batch, row.key, reason=f"{failure.outcome}: {failure}", now=self._clock()):
+                instruments.OUTBOX_DEAD.inc()
+                get_logger("guard.outbox").error(
+                    "message_is_dead", outbox_id=row.outbox_id, thread_id=self._batch.thread_id, reason=str(failure)
+                )
 
 
 def deliver(
@@ -104,7 +166,9 @@ def deliver(
     clock: Callable[[], float] = time.time,
     draw: Callable[[], float] = random.random,
 ) -> bool:
-    """Deliver one claimed batch, or put it back; gives whether Zep has it now.
+    """Deliver one claimed batch, or put back what is left of it; gives whether nothing was left.
+
+    A message that Zep refuses for good (400, 413) becomes a dead letter; the others of its batch go on.
 
     Args:
         service: the guard.
@@ -113,33 +177,29 @@ def deliver(
         clock: gives unix seconds.
         draw: gives the jitter, in [0, 1).
     """
-    sender = _Sender(service, batch, clock)
+    delivery = _Delivery(service, rows, batch, clock)
     settings = service.settings
     try:
-        missing = sender.missing()
-        there = [row.key for row in batch.rows if row not in missing]
-        if there:
-            rows.delivered(batch, there, now=clock())
-        if missing:
-            sender.send(missing)
-            rows.delivered(batch, [row.key for row in missing], now=clock())
+        delivery.run()
     except _NotSent as no:
-        rows.put_back(batch, not_before=clock() + POLL_S, unsure=False, error=str(no), attempted=False)
+        rows.put_back(batch, not_before=clock() + POLL_S, unsure=(), error=str(no), attempted=False)
         return False
     except ZepFailure as failure:
-        wait_s = backoff_s(
+        backoff = backoff_s(
             batch.attempts,
             first_s=settings.outbox_backoff_s,
             longest_s=settings.outbox_backoff_max_s,
             draw=draw(),
         )
-        rows.put_back(
+        settle_s = settings.outbox_settle_s if delivery.unsure else 0.0
+        left = rows.put_back(
             batch,
-            not_before=clock() + max(wait_s, failure.retry_after_s),
-            unsure=failure.ambiguous,
+            not_before=clock() + max(backoff, failure.retry_after_s, settle_s),
+            unsure=delivery.unsure,
             error=f"{failure.outcome}: {failure}",
             attempted=True,
         )
+        instruments.OUTBOX_RETRIED.inc(left)
         return False
     return True
 
@@ -168,16 +228,18 @@ class DeliveryLoop:
         self._between = between
         self._wake = Event()
         self._lease_s = CALLS_A_BATCH_MAX * service.settings.timeout_s + 1.0
+        self._tidy_at = 0.0
 
     def nudge(self) -> None:
         """Look at the table now rather than at the next poll."""
         self._wake.set()
 
     def run(self, stop: Event) -> None:
-        """Deliver until ``stop`` is set; batches under way are finished first."""
+        """Deliver until ``stop`` is set, and delete what is old enough; batches under way are finished first."""
         free = BoundedSemaphore(self._parallel)
         with ThreadPoolExecutor(self._parallel, thread_name_prefix="zepguard-delivery") as pool:
             while not stop.is_set():
+                self._tidy()
                 free.acquire()
                 batch = self._claim()
                 if batch is None:
@@ -191,11 +253,35 @@ class DeliveryLoop:
         if not self._service.base_mode.writes:
             return None
         try:
-            return self._rows.claim(now=time.time(), lease_s=self._lease_s)
+            return self._rows.claim(
+                now=time.time(), lease_s=self._lease_s, settle_s=self._service.settings.outbox_settle_s
+            )
         except Exception as error:
             # The database may be away for a while; the rows are safe in it, and the next poll asks again.
             get_logger("guard.outbox").error("outbox_unavailable", error=type(error).__name__)
             return None
+        finally:
+            self._between()
+
+    def _tidy(self) -> None:
+        """Delete once a minute, or again at once while there is more than one go takes."""
+        settings = self._service.settings
+        if time.monotonic() < self._tidy_at:
+            return
+        self._tidy_at = time.monotonic() + TIDY_S
+        try:
+            gone = self._rows.tidy(
+                now=time.time(),
+                keep_s=settings.outbox_keep_s,
+                dead_keep_s=settings.outbox_dead_keep_s,
+                settle_s=settings.outbox_settle_s,
+                limit=_TIDY_ROWS,
+            )
+        except Exception as error:
+            get_logger("guard.outbox").error("outbox_not_tidied", error=type(error).__name__)
+        else:
+            if gone >= _TIDY_ROWS:
+                self._tidy_at = 0.0
         finally:
             self._between()
 

@@ -42,12 +42,11 @@ class Post:
         from guard.django.outbox import accept
 
         return [
-            str(
-                accept(
-                    user_id=user_id, thread_id=thread_id, role="user", content=content, turn_id=uuid.uuid4()
-                ).outbox_id
-            )
+            str(message.outbox_id)
             for content in contents
+            for message in accept(
+                user_id=user_id, thread_id=thread_id, role="user", content=content, turn_id=uuid.uuid4()
+            )
         ]
 
     def deliver(self) -> bool | None:
@@ -159,7 +158,7 @@ def test_the_first_message_of_a_thread_may_have_an_unknown_fate(post: Post, fake
     assert fakezep.contents("t") == ["one"]
 
 
-@pytest.mark.parametrize("status", [401, 403, 429, 500, 503, 400])
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503, 402, 409])
 def test_whatever_zep_says_the_message_stays_and_goes_out_after_recovery(post: Post, fakezep: Any, status: int) -> None:
     """In order, once."""
     post.accept("t", "one")
@@ -283,7 +282,7 @@ def test_a_claim_outlives_the_calls_of_a_batch(post: Post) -> None:
 class Nowhere:
     """A table that is away."""
 
-    def claim(self, *, now: float, lease_s: float) -> None:
+    def claim(self, *, now: float, lease_s: float, settle_s: float) -> None:
         raise OSError("Failing row contains (hello, secret text)")
 
 

@@ -65,7 +65,7 @@ class Deliveries:
             return
         lease_s = CALLS_A_BATCH_MAX * service.settings.timeout_s + 1.0
         while self._busy < _PARALLEL:
-            batch = self._rows.claim(now=self._clock.time(), lease_s=lease_s)
+            batch = self._rows.claim(now=self._clock.time(), lease_s=lease_s, settle_s=service.settings.outbox_settle_s)
             if batch is None:
                 return
             self._start(service, batch)

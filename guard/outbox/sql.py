@@ -1,0 +1,418 @@
+"""The outbox in SQL, once for SQLite and PostgreSQL, whoever gives the connection.
+
+A message is *waiting* until it is delivered, buried or forgotten. The oldest waiting one of a thread is its head; a
+claim takes a head and what follows it. To find a head must not cost more in a long queue, so each look reads a few
+rows of the partial index over ``pending AND NOT behind``. ``behind`` is a hint: it is set by a look that meets a
+message behind its head, and cleared for the next in line when a head goes. A message with a wrong hint is never sent
+out of turn (a claim asks again) and never lost (``tidy`` clears hints that are left over).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from guard.core.settings import SETTLE_S
+from guard.outbox.rows import BATCH_MAX, Batch, Counts, DeadLetter, Forgotten, Row
+
+__all__ = ["ERROR_CHARACTERS_MAX", "Cursor", "Database", "SqlRows"]
+
+ERROR_CHARACTERS_MAX = 300
+"""Of ``last_error`` and of a dead letter's reason."""
+
+_FIRST_LOOK = 8
+_NEXT_LOOK = 500
+"""Rows that a look reads, and reads again while all that it saw were behind their heads."""
+
+_CARRIED = (
+    "outbox_id, turn_id, part, role, user_id, thread_id, content, created_at, attempts, unknown"  # into a dead letter
+)
+_WAITING = "NOT ({0}state = 'delivered') AND NOT {0}forgotten"
+_EARLIER = (
+    "EXISTS (SELECT 1 FROM {table} e WHERE e.thread_id = {outer}.thread_id AND e.id < {outer}.id AND "
+    + _WAITING.format("e.")
+    + ")"
+)
+_ABANDONED = "state = 'sending' AND claimed_until <= %(dead)s"
+_DUE = f"((state = 'pending' AND not_before <= %(now)s) OR ({_ABANDONED}))"
+_LANDING = (
+    "((state = 'sending' AND claimed_until > %(dead)s)"
+    " OR (state = 'pending' AND unsure AND attempts > 0 AND not_before > %(now)s))"
+)
+
+
+class Cursor(Protocol):
+    """What is used of a DB-API cursor; parameters are named, ``%(name)s``."""
+
+    def execute(self, sql: str, parameters: Mapping[str, Any], /) -> Any:
+        """Run one statement."""
+
+    def fetchall(self) -> list[Any]:
+        """Give its rows."""
+
+    @property
+    def rowcount(self) -> int:
+        """Give how many rows it changed."""
+
+
+class Database(Protocol):
+    """A way to the tables, usable by several threads at once."""
+
+    @property
+    def skips_locked(self) -> bool:
+        """Whether it has ``FOR UPDATE SKIP LOCKED`` (PostgreSQL); else one writer at a time is taken for granted."""
+
+    def read(self, sql: str, parameters: Mapping[str, Any], /) -> list[Any]:
+        """Give the rows of one query, outside of a transaction."""
+
+    def transaction(self) -> AbstractContextManager[Cursor]:
+        """Commit what is done inside, or roll it back if that raises."""
+
+
+class _Look(NamedTuple):
+    """A range of the index to look for a head in."""
+
+    where: str
+    order: str
+
+
+_FIRST_COME = "state = 'pending' AND NOT behind AND not_before = 0"
+_LOOKS = (
+    _Look(_FIRST_COME, "id"),
+    _Look(_FIRST_COME, "id DESC"),
+    _Look("state = 'pending' AND NOT behind AND not_before > 0 AND not_before <= %(now)s", "not_before, id"),
+)
+"""The longest waiting, the newest, and the longest due of those put back: they take turns, so that none starves."""
+
+
+class SqlRows:
+    """``guard.outbox.rows.OutboxRows`` over a database.
+
+    Args:
+        database: the way to it.
+        messages: name of the outbox table.
+        letters: name of the table of dead letters.
+    """
+
+    def __init__(self, database: Database, *, messages: str, letters: str) -> None:
+        self._database = database
+        self._messages = messages
+        self._letters = letters
+        self._turn = count()
+
+    # -- delivery ----------------------------------------------------------------------------------------------------
+
+    def claim(self, *, now: float, lease_s: float, settle_s: float = SETTLE_S) -> Batch | None:
+        """Claim the messages of one thread that is due, or None; see ``OutboxRows``."""
+        at = {"now": now, "dead": now - settle_s, "until": now + lease_s}
+        first = next(self._turn) % len(_LOOKS)
+        turns = (_Look(_ABANDONED, "claimed_until, id"), *_LOOKS[first:], *_LOOKS[:first])
+        for look in turns:
+            batch = self._find(look, at)
+            if batch is not None:
+                return batch
+        return None
+
+    def _find(self, look: _Look, at: Mapping[str, float]) -> Batch | None:
+        limit = _FIRST_LOOK
+        while True:
+            seen = self._database.read(
+                f"SELECT id, {self._earlier('c')} FROM {self._messages} c"
+                f" WHERE {look.where} AND NOT forgotten ORDER BY {look.order} LIMIT {limit}",
+                at,
+            )
+            for key, behind in seen:
+                batch = None if behind else self._take(key, at)
+                if batch is not None:
+                    return batch
+            lowered = self._lower([key for key, behind in seen if behind])
+            if not lowered and (len(seen) < limit or limit == _NEXT_LOOK):
+                return None
+            limit = _NEXT_LOOK
+
+    def _take(self, key: int, at: Mapping[str, float]) -> Batch | None:
+        with self._database.transaction() as cursor:
+            head = self._lock(cursor, key, at)
+            if head is None:
+                return None
+            user_id, thread_id, state, attempts = head
+            cursor.execute(
+                "SELECT id, outbox_id, role, content, created_at, state, unsure, attempts"
+                f" FROM {self._messages} WHERE thread_id = %(thread_id)s AND id >= %(key)s AND {_WAITING.format('')}"
+                f" ORDER BY id LIMIT {BATCH_MAX}",
+                {"thread_id": thread_id, "key": key},
+            )
+            found = cursor.fetchall()
+            claim = secrets.token_hex(16)
+            keys, named = _names([row[0] for row in found])
+            cursor.execute(
+                f"UPDATE {self._messages} SET state = 'sending', claim = %(claim)s, claimed_until = %(until)s,"
+                f" attempts = attempts + 1, behind = (id <> %(key)s) WHERE id IN ({keys})",
+                {**named, "claim": claim, "until": at["until"], "key": key},
+            )
+        return Batch(
+            claim=claim,
+            until=at["until"],
+            user_id=user_id,
+            thread_id=thread_id,
+            rows=[_row(row, abandoned=state == "sending") for row in found],
+            attempts=attempts + 1,
+        )
+
+    def _lock(self, cursor: Cursor, key: int, at: Mapping[str, float]) -> Any:
+        """The head, if it is still to be had."""
+        if not self._database.skips_locked:  # the one writer's place, before anything is read
+            cursor.execute(f"UPDATE {self._messages} SET claim = claim WHERE id = %(key)s", {"key": key})
+        cursor.execute(
+            f"SELECT user_id, thread_id, state, attempts FROM {self._messages}"
+            f" WHERE id = %(key)s AND {_DUE} AND NOT forgotten"
+            + (" FOR UPDATE SKIP LOCKED" if self._database.skips_locked else ""),
+            {**at, "key": key},
+        )
+        return next(iter(cursor.fetchall()), None)
+
+    def _lower(self, keys: Sequence[int]) -> int:
+        """Note that these wait behind their heads; gives how many that is news of."""
+        if not keys:
+            return 0
+        listed, named = _names(keys)
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                f"UPDATE {self._messages} SET behind = TRUE"
+                f" WHERE id IN ({listed}) AND state = 'pending' AND NOT behind",
+                named,
+            )
+            lowered = cursor.rowcount
+            # A head may have gone since they were looked at; this sees it, or whoever took it waits to clear the hint.
+            cursor.execute(
+                f"UPDATE {self._messages} SET behind = FALSE WHERE id IN ({listed})"
+                f" AND NOT {self._earlier(self._messages)}",
+                named,
+            )
+            return lowered
+
+    def _next_in_line(self, thread_id: str) -> None:
+        """Clear the hint of the thread's head; after the commit of what made it the head, so that it sees all."""
+        news = "" if self._database.skips_locked else " AND behind"
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                f"UPDATE {self._messages} SET behind = FALSE WHERE id = (SELECT MIN(id) FROM {self._messages}"
+                f" WHERE thread_id = %(thread_id)s AND {_WAITING.format('')}){news}",
+                {"thread_id": thread_id},
+            )
+
+    def sending_again(self, batch: Batch, keys: Collection[int]) -> int:
+        """Mark rows of unknown fate that are about to be sent again; gives how many were not marked yet."""
+        listed, named = _names(keys)
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                f"UPDATE {self._messages} SET unknown = TRUE"
+                f" WHERE id IN ({listed}) AND claim = %(claim)s AND NOT unknown",
+                {**named, "claim": batch.claim},
+            )
+            return cursor.rowcount
+
+    def delivered(self, batch: Batch, keys: Collection[int], *, now: float) -> int:
+        """Zep has these, also if the claim was lost meanwhile; gives how many were not known to be there."""
+        listed, named = _names(keys)
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                f"UPDATE {self._messages} SET state = 'delivered', delivered_at = %(now)s, claim = '', last_error = ''"
+                f" WHERE id IN ({listed}) AND NOT (state = 'delivered')",
+                {**named, "now": now},
+            )
+            news = cursor.rowcount
+        self._next_in_line(batch.thread_id)
+        return news
+
+    def put_back(self, batch: Batch, *, not_before: float, unsure: Collection[int], error: str, attempted: bool) -> int:
+        """Give up the claim on what is left of the batch; see ``OutboxRows``."""
+        unsure_keys, named = _names([row.key for row in batch.rows if row.unsure or row.key in unsure])
+        left, also_named = _names([row.key for row in batch.rows], "r")
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                f"UPDATE {self._messages} SET state = 'pending', claim = '', not_before = %(not_before)s,"
+                f" last_error = %(error)s, attempts = attempts - %(back)s, unsure = (id IN ({unsure_keys}))"
+                f" WHERE id IN ({left}) AND claim = %(claim)s AND state = 'sending'",
+                {
+                    **named,
+                    **also_named,
+                    "not_before": not_before,
+                    "error": error[:ERROR_CHARACTERS_MAX],
+                    "back": 0 if attempted else 1,
+                    "claim": batch.claim,
+                },
+            )
+            back = cursor.rowcount
+        self._next_in_line(batch.thread_id)
+        return back
+
+    # -- dead letters ------------------------------------------------------------------------------------------------
+
+    def bury(self, batch: Batch, key: int, *, reason: str, now: float) -> bool:
+        """Make a dead letter of a claimed row; False if the claim was lost."""
+        mine = {"key": key, "claim": batch.claim, "reason": reason[:ERROR_CHARACTERS_MAX], "now": now}
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                f"INSERT INTO {self._letters} ({_CARRIED}, reason, died_at)"
+                f" SELECT {_CARRIED}, %(reason)s, %(now)s FROM {self._messages}"
+                " WHERE id = %(key)s AND claim = %(claim)s AND NOT forgotten",
+                mine,
+            )
+            cursor.execute(f"DELETE FROM {self._messages} WHERE id = %(key)s AND claim = %(claim)s", mine)
+            buried = cursor.rowcount == 1
+        self._next_in_line(batch.thread_id)
+        return buried
+
+    def dead_letters(self, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
+        """The dead letters with a key above ``after``, oldest first."""
+        found = self._database.read(
+            "SELECT id, outbox_id, user_id, thread_id, role, reason, died_at, attempts, unknown"
+            f" FROM {self._letters} WHERE id > %(after)s ORDER BY id LIMIT %(limit)s",
+            {"after": after, "limit": limit},
+        )
+        return [
+            DeadLetter(
+                key=key,
+                outbox_id=_uuid(outbox_id),
+                user_id=user_id,
+                thread_id=thread_id,
+                role=role,
+                reason=reason,
+                died_at=died_at,
+                attempts=attempts,
+                unknown=bool(unknown),
+            )
+            for key, outbox_id, user_id, thread_id, role, reason, died_at, attempts, unknown in found
+        ]
+
+    def send_again(self, key: int) -> bool:
+        """Put a dead letter back at the end of its thread, to be looked up first; False if there is none."""
+        carried = _CARRIED.replace(", attempts", "")
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                f"INSERT INTO {self._messages} ({carried}, attempts, unsure, state, not_before, claim, claimed_until,"
+                f" behind, forgotten, last_error) SELECT {carried}, 0, TRUE, 'pending', 0, '', 0, FALSE, FALSE, reason"
+                f" FROM {self._letters} WHERE id = %(key)s",
+                {"key": key},
+            )
+            cursor.execute(f"DELETE FROM {self._letters} WHERE id = %(key)s", {"key": key})
+            return cursor.rowcount == 1
+
+    def drop(self, key: int) -> bool:
+        """Delete a dead letter; False if there is none."""
+        with self._database.transaction() as cursor:
+            cursor.execute(f"DELETE FROM {self._letters} WHERE id = %(key)s", {"key": key})
+            return cursor.rowcount == 1
+
+    # -- upkeep ------------------------------------------------------------------------------------------------------
+
+    def counts(self) -> Counts:
+        """How many there are, and since when the oldest waits."""
+        states = {
+            state: (number, oldest)
+            for state, number, oldest in self._database.read(
+                f"SELECT state, COUNT(*), MIN(created_at) FROM {self._messages}"
+                f" WHERE {_WAITING.format('')} GROUP BY state",
+                {},
+            )
+        }
+        [(dead,)] = self._database.read(f"SELECT COUNT(*) FROM {self._letters}", {})
+        return Counts(
+            pending=states.get("pending", (0,))[0],
+            sending=states.get("sending", (0,))[0],
+            dead=dead,
+            oldest=min((_moment(oldest).timestamp() for _, oldest in states.values()), default=None),
+        )
+
+    def tidy(
+        self, *, now: float, keep_s: float, dead_keep_s: float, settle_s: float = SETTLE_S, limit: int = 1000
+    ) -> int:
+        """Delete what is old enough, and clear hints that are left over; gives how many rows went."""
+        at = {"now": now, "dead": now - settle_s, "old": now - keep_s, "old_letter": now - dead_keep_s}
+        gone = 0
+        for table, which in (
+            (self._messages, "state = 'delivered' AND delivered_at <= %(old)s ORDER BY delivered_at"),
+            (self._messages, f"NOT (state = 'delivered') AND forgotten AND NOT {_LANDING}"),
+            (self._letters, "died_at <= %(old_letter)s ORDER BY died_at"),
+        ):
+            keys = [key for (key,) in self._database.read(f"SELECT id FROM {table} WHERE {which} LIMIT {limit}", at)]
+            gone += self._delete(table, keys)
+        self._clear_left_over_hints(limit)
+        return gone
+
+    def _delete(self, table: str, keys: Sequence[int]) -> int:
+        if not keys:
+            return 0
+        listed, named = _names(keys)
+        with self._database.transaction() as cursor:
+            cursor.execute(f"DELETE FROM {table} WHERE id IN ({listed})", named)
+            return cursor.rowcount
+
+    def _clear_left_over_hints(self, limit: int) -> None:
+        left = self._database.read(
+            f"SELECT id FROM {self._messages} c WHERE state = 'pending' AND behind AND NOT forgotten"
+            f" AND NOT {self._earlier('c')} LIMIT {limit}",
+            {},
+        )
+        if left:
+            listed, named = _names([key for (key,) in left])
+            with self._database.transaction() as cursor:
+                cursor.execute(f"UPDATE {self._messages} SET behind = FALSE WHERE id IN ({listed})", named)
+
+    def forget_user(self, user_id: str, *, now: float, settle_s: float = SETTLE_S) -> Forgotten:
+        """Delete the person's messages and dead letters; see ``OutboxRows``."""
+        at = {"user_id": user_id, "now": now, "dead": now - settle_s}
+        with self._database.transaction() as cursor:
+            cursor.execute(f"DELETE FROM {self._messages} WHERE user_id = %(user_id)s AND NOT {_LANDING}", at)
+            messages = cursor.rowcount
+            cursor.execute(
+                f"UPDATE {self._messages} SET forgotten = TRUE, content = '' WHERE user_id = %(user_id)s", at
+            )
+            cursor.execute(f"DELETE FROM {self._letters} WHERE user_id = %(user_id)s", at)
+            letters = cursor.rowcount
+            cursor.execute(
+                "SELECT MAX(CASE WHEN state = 'sending' THEN claimed_until + %(settle)s ELSE not_before END)"
+                f" FROM {self._messages} WHERE user_id = %(user_id)s",
+                {**at, "settle": settle_s},
+            )
+            [(until,)] = cursor.fetchall()
+        return Forgotten(messages=messages, dead_letters=letters, wait_until=until or 0.0)
+
+    def _earlier(self, outer: str) -> str:
+        return _EARLIER.format(table=self._messages, outer=outer)
+
+
+def _names(values: Collection[int], prefix: str = "k") -> tuple[str, dict[str, int]]:
+    """A list of parameters for ``IN``; for none, a key that no row has."""
+    named = {f"{prefix}{number}": value for number, value in enumerate(values)}
+    return ", ".join(f"%({name})s" for name in named) or "-1", named
+
+
+def _row(found: Sequence[Any], *, abandoned: bool) -> Row:
+    key, outbox_id, role, content, created_at, state, unsure, attempts = found
+    under_way = abandoned and state == "sending"
+    return Row(
+        key=key,
+        outbox_id=_uuid(outbox_id),
+        role=role,
+        content=content,
+        created_at=_moment(created_at).isoformat().replace("+00:00", "Z"),
+        unsure=bool(unsure) or under_way,
+        tried=(bool(unsure) and attempts > 0) or under_way,
+    )
+
+
+def _uuid(stored: object) -> str:
+    """Django keeps 32 digits in SQLite."""
+    return str(UUID(str(stored)))
+
+
+def _moment(stored: datetime | str) -> datetime:
+    moment = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,474 @@
+"""What every outbox table does: Django's and the plain one, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import random
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from guard.errors import MessageRefused, UnsafeId
+from guard.outbox.acceptance import CHARACTERS_MAX, Acceptance
+from guard.outbox.rows import BATCH_MAX, Batch
+from guard.outbox.sql import ERROR_CHARACTERS_MAX
+
+NOW = 1_000_000.0
+SETTLE_S = 30.0
+
+
+def claim(outbox: Any, now: float = NOW) -> Batch | None:
+    return outbox.rows.claim(now=now, lease_s=10, settle_s=SETTLE_S)
+
+
+def contents(batch: Batch | None) -> list[str]:
+    assert batch is not None
+    return [row.content for row in batch.rows]
+
+
+def keys(batch: Batch | None) -> list[int]:
+    assert batch is not None
+    return [row.key for row in batch.rows]
+
+
+def put_back(outbox: Any, batch: Batch, until: float = NOW, **more: Any) -> int:
+    return outbox.rows.put_back(batch, not_before=until, **{"unsure": (), "error": "why", "attempted": True, **more})
+
+
+# -- accept ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_turn_has_one_message_of_each_role(outbox: Any) -> None:
+    turn_id = uuid.uuid4()
+    outbox.accept("t", "question", turn_id=turn_id)
+    outbox.accept("t", "answer", role="assistant", turn_id=turn_id)
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        outbox.accept("t", "question", turn_id=turn_id)
+    assert outbox.stored("content", "part") == [("question", 0), ("answer", 0)]
+
+
+@pytest.mark.parametrize(("user_id", "thread_id"), [("a/b", "t"), ("u", ".."), ("u", "a?b"), ("", "t")])
+def test_unsafe_ids_are_not_accepted(outbox: Any, user_id: str, thread_id: str) -> None:
+    with pytest.raises(UnsafeId):
+        outbox.accept(thread_id, "x", user_id=user_id)
+    assert outbox.stored("id") == []
+
+
+def test_an_unknown_role_is_not_accepted(outbox: Any) -> None:
+    with pytest.raises(MessageRefused, match="'robot'"):
+        outbox.accept("t", "x", role="robot")
+
+
+def test_personal_data_does_not_reach_the_table(outbox: Any) -> None:
+    outbox.accept("t", "mail ali@example.com or call +90 532 123 45 67")
+    assert outbox.stored("content") == ["mail [EMAIL] or call [PHONE]"]
+
+
+def test_a_long_message_becomes_rows_in_order(outbox: Any) -> None:
+    text = "word " * 3000
+    ids = outbox.accept("t", text)
+    batch = claim(outbox)
+    assert [row.outbox_id for row in batch.rows] == ids
+    assert len(ids) == 4
+    assert "".join(contents(batch)) == text
+    assert all(len(part) <= CHARACTERS_MAX for part in contents(batch))
+
+
+def test_a_long_message_is_refused_where_that_is_asked_for(outbox: Any, rules: Acceptance) -> None:
+    refuse = Acceptance(regions=rules.regions, long="refuse")
+    outbox.accept("t", "x" * CHARACTERS_MAX, rules=refuse)
+    with pytest.raises(MessageRefused, match="4097 characters"):
+        outbox.accept("t", "x" * (CHARACTERS_MAX + 1), rules=refuse)
+    assert len(outbox.stored("id")) == 1
+
+
+# -- claim -----------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_to_deliver_is_no_batch(outbox: Any) -> None:
+    assert claim(outbox) is None
+
+
+def test_a_batch_is_one_threads_messages_in_order(outbox: Any) -> None:
+    ids = outbox.accept("a", "a 0", "a 1")
+    outbox.accept("b", "b 0")
+    ids += outbox.accept("a", "a 2")
+    batch = claim(outbox)
+    assert (batch.thread_id, batch.user_id, batch.attempts, batch.until) == ("a", "u", 1, NOW + 10)
+    assert contents(batch) == ["a 0", "a 1", "a 2"]
+    assert [row.outbox_id for row in batch.rows] == ids
+    assert not any(row.unsure or row.tried for row in batch.rows)
+    assert all(row.created_at.endswith("Z") for row in batch.rows)
+    assert contents(claim(outbox)) == ["b 0"]
+    assert claim(outbox) is None
+
+
+def test_one_batch_of_a_thread_at_a_time(outbox: Any) -> None:
+    """Also for messages that came after the claim: they wait their turn."""
+    outbox.accept("a", "first")
+    batch = claim(outbox)
+    outbox.accept("a", "later")
+    assert claim(outbox, NOW + 9.9) is None
+    assert outbox.rows.delivered(batch, keys(batch), now=NOW) == 1
+    assert contents(claim(outbox)) == ["later"]
+
+
+def test_a_batch_is_what_one_call_may_hold(outbox: Any) -> None:
+    texts = [str(number) for number in range(BATCH_MAX + 5)]
+    outbox.accept("a", *texts)
+    batch = claim(outbox)
+    assert contents(batch) == texts[:BATCH_MAX]
+    assert claim(outbox) is None
+    outbox.rows.delivered(batch, keys(batch), now=NOW)
+    assert contents(claim(outbox)) == texts[BATCH_MAX:]
+
+
+def test_what_was_put_back_waits_and_holds_up_its_thread_alone(outbox: Any) -> None:
+    outbox.accept("a", "first")
+    assert put_back(outbox, claim(outbox), NOW + 60, error="timeout") == 1
+    outbox.accept("a", "second")
+    outbox.accept("b", "other")
+    assert contents(claim(outbox, NOW + 59)) == ["other"]
+    assert claim(outbox, NOW + 59) is None
+    again = claim(outbox, NOW + 60)
+    assert contents(again) == ["first", "second"]
+    assert again.attempts == 2
+    assert outbox.stored("last_error")[0] == "timeout"
+
+
+def test_what_was_not_sent_counts_as_no_attempt(outbox: Any) -> None:
+    outbox.accept("a")
+    for _ in range(3):
+        batch = claim(outbox)
+        assert batch.attempts == 1
+        put_back(outbox, batch, attempted=False)
+
+
+def test_put_back_remembers_whose_fate_is_unknown(outbox: Any) -> None:
+    outbox.accept("a", "0", "1")
+    batch = claim(outbox)
+    put_back(outbox, batch, unsure=keys(batch)[:1])
+    outbox.accept("a", "2")
+    again = claim(outbox)
+    assert [(row.unsure, row.tried) for row in again.rows] == [(True, True), (False, False), (False, False)]
+    put_back(outbox, again)
+    assert [row.unsure for row in claim(outbox).rows] == [True, False, False]
+
+
+def test_a_claim_that_ran_out_is_given_anew_once_it_has_settled(outbox: Any) -> None:
+    """Its process died, and may have sent them at the lease's very end; what came later was surely not sent."""
+    outbox.accept("a", "0", "1")
+    dead = claim(outbox)
+    outbox.accept("a", "2")
+    assert claim(outbox, NOW + 10 + SETTLE_S - 0.01) is None
+    batch = claim(outbox, NOW + 10 + SETTLE_S)
+    assert contents(batch) == ["0", "1", "2"]
+    assert [(row.unsure, row.tried) for row in batch.rows] == [(True, True), (True, True), (False, False)]
+    assert put_back(outbox, dead) == 0
+    assert claim(outbox, NOW + 49) is None
+    put_back(outbox, batch, attempted=False)
+    assert [row.unsure for row in claim(outbox, NOW + 50).rows] == [True, True, False]
+
+
+def test_delivered_counts_also_when_the_claim_was_lost(outbox: Any) -> None:
+    outbox.accept("a")
+    slow = claim(outbox)
+    claim(outbox, NOW + 100)
+    assert outbox.rows.delivered(slow, keys(slow), now=NOW + 101) == 1
+    assert outbox.rows.delivered(slow, keys(slow), now=NOW + 102) == 0
+    assert claim(outbox, NOW + 1000) is None
+    assert outbox.stored("delivered_at") == [NOW + 101]
+
+
+def test_what_is_sent_again_is_marked_once(outbox: Any) -> None:
+    outbox.accept("a", "0", "1")
+    batch = claim(outbox)
+    assert outbox.rows.sending_again(batch, keys(batch)[:1]) == 1
+    assert outbox.rows.sending_again(batch, keys(batch)) == 1
+    assert [bool(unknown) for unknown in outbox.stored("unknown")] == [True, True]
+
+
+def test_an_error_text_fits_its_column(outbox: Any) -> None:
+    outbox.accept("a")
+    put_back(outbox, claim(outbox), error="x" * 5000)
+    assert outbox.stored("last_error") == ["x" * ERROR_CHARACTERS_MAX]
+
+
+def test_the_newest_and_the_longest_waiting_take_turns(outbox: Any) -> None:
+    """A new turn does not wait for a long queue, and the queue moves all the same."""
+    for number in range(30):
+        outbox.accept(f"t{number}")
+    claimed = [claim(outbox).thread_id for _ in range(12)]
+    assert {"t0", "t1", "t2", "t3"} <= set(claimed)
+    assert {"t29", "t28", "t27"} <= set(claimed)
+
+
+def test_nobody_starves_while_new_turns_keep_coming(outbox: Any) -> None:
+    """Neither what waits from the start nor what was put back."""
+    outbox.accept("retried")
+    put_back(outbox, claim(outbox), NOW + 1)
+    for number in range(20):
+        outbox.accept(f"old{number}")
+    seen: list[str] = []
+    for number in range(80):
+        outbox.accept(f"new{number}")
+        batch = claim(outbox, NOW + 1)
+        outbox.rows.delivered(batch, keys(batch), now=NOW)
+        seen.append(batch.thread_id)
+        if number == 5:
+            assert "retried" in seen
+    assert {f"old{number}" for number in range(20)} <= set(seen)
+
+
+def test_a_long_thread_does_not_hide_the_others(outbox: Any) -> None:
+    """More messages behind one head than a look reads."""
+    outbox.accept("long", *["x"] * 600)
+    head = claim(outbox)
+    outbox.accept("other", "y")
+    outbox.accept("long", *["x"] * 20)
+    assert contents(claim(outbox)) == ["y"]
+    assert claim(outbox) is None
+    count = 0
+    while head is not None:
+        count += len(head.rows)
+        outbox.rows.delivered(head, keys(head), now=NOW)
+        head = claim(outbox)
+    assert count == 620
+
+
+def test_a_hint_that_was_left_over_is_cleared(outbox: Any) -> None:
+    """By a process that died, or by the release before, which takes a head away without a word."""
+    outbox.accept("a", "0", "1")
+    outbox.run("UPDATE {messages} SET behind = TRUE WHERE content = '1'")
+    outbox.run("DELETE FROM {messages} WHERE content = '0'")
+    assert claim(outbox) is None
+    outbox.rows.tidy(now=NOW, keep_s=60, dead_keep_s=60)
+    assert contents(claim(outbox)) == ["1"]
+
+
+def test_claims_of_many_threads_never_overlap(outbox: Any) -> None:
+    """Eight at once: each message is claimed by exactly one, each thread's by the same one."""
+    for number in range(20):
+        outbox.accept(f"t{number}", "0", "1", "2")
+    barrier = threading.Barrier(8)
+
+    def claim_all(_: int) -> list[Batch]:
+        barrier.wait()
+        try:
+            found = []
+            while batch := outbox.rows.claim(now=NOW, lease_s=100):
+                found.append(batch)
+            return found
+        finally:
+            close_connections_of_this_thread()
+
+    with ThreadPoolExecutor(8) as pool:
+        batches = [batch for found in pool.map(claim_all, range(8)) for batch in found]
+    while batch := outbox.rows.claim(now=NOW, lease_s=100):  # passed over while somebody had it locked
+        batches.append(batch)
+    assert sorted(key for batch in batches for key in keys(batch)) == outbox.stored("id")
+    assert len({batch.thread_id for batch in batches}) == len(batches) == 20
+    assert len({batch.claim for batch in batches}) == 20
+
+
+def test_all_is_delivered_in_order_while_many_accept_and_deliver(outbox: Any) -> None:
+    """Hints are set and cleared all the time; no thread is left behind, and none is out of order."""
+    seen: dict[str, list[str]] = {f"t{number}": [] for number in range(6)}
+    stop = threading.Event()
+    lock = threading.Lock()
+
+    def work(seed: int) -> None:
+        draw = random.Random(seed)
+        try:
+            while not stop.is_set():
+                batch = claim(outbox)
+                if batch is None:
+                    continue
+                some = batch.rows[: draw.randint(1, len(batch.rows))]
+                with lock:
+                    seen[batch.thread_id] += [row.content for row in some]
+                outbox.rows.delivered(batch, [row.key for row in some], now=NOW)
+                if len(some) < len(batch.rows):
+                    put_back(outbox, batch)
+        finally:
+            close_connections_of_this_thread()
+
+    with ThreadPoolExecutor(4) as pool:
+        workers = [pool.submit(work, seed) for seed in range(4)]
+        try:
+            for number in range(40):
+                for thread_id in seen:
+                    outbox.accept(thread_id, str(number))
+            ends = threading.Event()
+            for _ in range(3000):
+                if outbox.rows.counts().depth == 0:
+                    break
+                ends.wait(0.01)
+        finally:
+            stop.set()
+        for worker in workers:
+            worker.result()
+    assert seen == {thread_id: [str(number) for number in range(40)] for thread_id in seen}
+
+
+def close_connections_of_this_thread() -> None:
+    from django.db import connections
+
+    connections.close_all()
+
+
+# -- dead letters ----------------------------------------------------------------------------------------------------
+
+
+def test_a_dead_letter_tells_whose_it_is_and_why_and_lets_the_others_go_on(outbox: Any) -> None:
+    ids = outbox.accept("a", "bad", "good", user_id="ali")
+    batch = claim(outbox)
+    assert outbox.rows.bury(batch, keys(batch)[0], reason="refused: HTTP 400" + "x" * 5000, now=NOW + 1)
+    [letter] = outbox.rows.dead_letters()
+    assert (letter.outbox_id, letter.user_id, letter.thread_id, letter.role) == (ids[0], "ali", "a", "user")
+    assert letter.reason.startswith("refused: HTTP 400")
+    assert (letter.died_at, letter.attempts, letter.unknown) == (NOW + 1, 1, False)
+    put_back(outbox, batch)
+    assert contents(claim(outbox)) == ["good"]
+
+
+def test_only_who_has_the_claim_may_bury(outbox: Any) -> None:
+    outbox.accept("a")
+    slow = claim(outbox)
+    claim(outbox, NOW + 100)
+    assert not outbox.rows.bury(slow, keys(slow)[0], reason="", now=NOW)
+    assert outbox.rows.dead_letters() == []
+    assert outbox.rows.counts().sending == 1
+
+
+def test_a_dead_letter_sent_again_goes_to_the_end_of_its_thread_and_is_looked_up(outbox: Any) -> None:
+    [outbox_id] = outbox.accept("a", "bad")
+    batch = claim(outbox)
+    outbox.rows.sending_again(batch, keys(batch))
+    outbox.rows.bury(batch, keys(batch)[0], reason="no", now=NOW)
+    outbox.accept("a", "later")
+    [letter] = outbox.rows.dead_letters()
+    assert letter.unknown
+    assert outbox.rows.send_again(letter.key)
+    assert not outbox.rows.send_again(letter.key)
+    assert outbox.rows.dead_letters() == []
+    again = claim(outbox)
+    assert contents(again) == ["later", "bad"]
+    assert again.rows[1].outbox_id == outbox_id
+    assert [(row.unsure, row.tried) for row in again.rows] == [(False, False), (True, False)]
+    assert [bool(unknown) for unknown in outbox.stored("unknown")] == [False, True]
+
+
+def test_a_dropped_dead_letter_is_gone(outbox: Any) -> None:
+    outbox.accept("a", "0", "1", "2")
+    batch = claim(outbox)
+    for key in keys(batch):
+        outbox.rows.bury(batch, key, reason="no", now=NOW)
+    first, second, third = outbox.rows.dead_letters()
+    assert outbox.rows.dead_letters(after=first.key, limit=1) == [second]
+    assert outbox.rows.drop(second.key)
+    assert not outbox.rows.drop(second.key)
+    assert outbox.rows.dead_letters() == [first, third]
+
+
+def test_counts_by_state_and_the_oldest(outbox: Any) -> None:
+    assert outbox.rows.counts().oldest is None
+    outbox.accept("a", "0", "1")
+    outbox.accept("b", "0")
+    outbox.accept("c", "0")
+    first, second = claim(outbox), claim(outbox)
+    outbox.rows.bury(second, keys(second)[0], reason="no", now=NOW)
+    outbox.rows.delivered(first, keys(first)[:1], now=NOW)
+    counts = outbox.rows.counts()
+    assert (counts.pending, counts.sending, counts.dead, counts.depth) == (1, 1, 1, 2)
+    import time
+
+    assert 0 <= time.time() - counts.oldest < 600
+
+
+# -- upkeep ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_delivered_goes_after_a_while_and_nothing_else(outbox: Any) -> None:
+    outbox.accept("a", "old", "newer", "dead")
+    outbox.accept("b", "waits")
+    batch = next(found for found in (claim(outbox), claim(outbox)) if found.thread_id == "a")
+    outbox.rows.delivered(batch, keys(batch)[:1], now=NOW)
+    outbox.rows.delivered(batch, keys(batch)[1:2], now=NOW + 1)
+    outbox.rows.bury(batch, keys(batch)[2], reason="no", now=NOW)
+    assert outbox.rows.tidy(now=NOW + 100, keep_s=100, dead_keep_s=101) == 1
+    assert outbox.stored("content") == ["newer", "waits"]
+    assert len(outbox.rows.dead_letters()) == 1
+    assert outbox.rows.tidy(now=NOW + 101, keep_s=100, dead_keep_s=101) == 2
+    assert outbox.stored("content") == ["waits"]
+    assert outbox.rows.dead_letters() == []
+
+
+def test_tidying_takes_no_more_than_it_is_told(outbox: Any) -> None:
+    outbox.accept("a", *["x"] * 10)
+    batch = claim(outbox)
+    outbox.rows.delivered(batch, keys(batch), now=NOW)
+    assert [outbox.rows.tidy(now=NOW + 9, keep_s=1, dead_keep_s=1, limit=4) for _ in range(4)] == [4, 4, 2, 0]
+
+
+def test_a_person_is_forgotten_at_once_where_nothing_is_under_way(outbox: Any) -> None:
+    outbox.accept("a", "delivered", "dead", user_id="ali")
+    batch = claim(outbox)
+    outbox.rows.delivered(batch, keys(batch)[:1], now=NOW)
+    outbox.rows.bury(batch, keys(batch)[1], reason="no", now=NOW)
+    outbox.accept("a", "waits", user_id="ali")
+    outbox.accept("b", "another's", user_id="oya")
+    forgotten = outbox.rows.forget_user("ali", now=NOW)
+    assert (forgotten.messages, forgotten.dead_letters, forgotten.done) == (2, 1, True)
+    assert outbox.stored("user_id") == ["oya"]
+    assert outbox.rows.dead_letters() == []
+    assert contents(claim(outbox)) == ["another's"]
+
+
+def test_forgetting_under_a_live_claim_deletes_the_text_and_says_how_long_to_wait(outbox: Any) -> None:
+    outbox.accept("a", "under way", user_id="ali")
+    batch = claim(outbox)
+    forgotten = outbox.rows.forget_user("ali", now=NOW + 1, settle_s=SETTLE_S)
+    assert not forgotten.done
+    assert forgotten.wait_until == NOW + 10 + SETTLE_S
+    assert outbox.stored("content") == [""]
+    assert claim(outbox, NOW + 1000) is None
+    outbox.accept("a", "new", user_id="ali")
+    outbox.rows.delivered(batch, keys(batch), now=NOW + 2)
+    again = outbox.rows.forget_user("ali", now=NOW + 3, settle_s=SETTLE_S)
+    assert again.done
+    assert outbox.stored("id") == []
+
+
+def test_what_was_given_up_and_then_forgotten_is_never_sent_again(outbox: Any) -> None:
+    """Its request may land until it has settled; until then the caller is told to wait."""
+    outbox.accept("a", "0", user_id="ali")
+    batch = claim(outbox)
+    outbox.rows.forget_user("ali", now=NOW, settle_s=SETTLE_S)
+    put_back(outbox, batch, NOW + SETTLE_S, unsure=keys(batch))
+    assert claim(outbox, NOW + 1000) is None
+    waits = outbox.rows.forget_user("ali", now=NOW + 1, settle_s=SETTLE_S)
+    assert waits.wait_until == NOW + SETTLE_S
+    assert outbox.rows.forget_user("ali", now=NOW + SETTLE_S, settle_s=SETTLE_S).done
+    assert outbox.stored("id") == []
+
+
+def test_what_was_given_up_before_it_was_forgotten_is_waited_for_too(outbox: Any) -> None:
+    outbox.accept("a", "0", user_id="ali")
+    batch = claim(outbox)
+    put_back(outbox, batch, NOW + SETTLE_S, unsure=keys(batch))
+    assert outbox.rows.forget_user("ali", now=NOW + 1, settle_s=SETTLE_S).wait_until == NOW + SETTLE_S
+    assert outbox.stored("content") == [""]
+    assert claim(outbox, NOW + 1000) is None
+    assert outbox.rows.tidy(now=NOW + SETTLE_S, keep_s=1, dead_keep_s=1, settle_s=SETTLE_S) == 1
+
+
+def test_a_forgotten_message_becomes_no_dead_letter(outbox: Any) -> None:
+    outbox.accept("a", "0", user_id="ali")
+    batch = claim(outbox)
+    outbox.rows.forget_user("ali", now=NOW)
+    outbox.rows.bury(batch, keys(batch)[0], reason="no", now=NOW)
+    assert outbox.rows.dead_letters() == []
+    assert outbox.rows.forget_user("ali", now=NOW).done
