@@ -31,6 +31,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "up": CommandEntry(where="zepguard.cli.up:up", says="Start the stack of real processes, until Ctrl-C."),
     "drill": CommandEntry(where="zepguard.cli.drill:drill", says="Run the drills, and write down what was seen."),
     "chaos": CommandEntry(where="zepguard.cli.chaos:chaos", says="List the faults, or run one on a running stack."),
+    "load": CommandEntry(where="zepguard.cli.load:load", says="Send load, and hold it against a stage's numbers."),
     "fakezep": CommandEntry(where="zepguard.cli.fakezep:fakezep", says="Serve the fake Zep alone."),
     "doctor": CommandEntry(where="zepguard.cli.doctor:doctor", says="Say which real parts are found, and what to do."),
     "checklist": CommandEntry(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
+from zepguard.exit_codes import ExitCode
 from zepguard.load.stages import Limit
 
-__all__ = ["Finding", "Judgement", "Verdict", "told"]
+__all__ = ["EXIT_CODES", "Finding", "Judgement", "Verdict", "told"]
 
 
 class Verdict(StrEnum):
@@ -17,6 +19,15 @@ class Verdict(StrEnum):
     NO_GO = "no go"
     INCONCLUSIVE = "inconclusive"
     NOT_JUDGED = "not judged"
+
+
+EXIT_CODES = {
+    Verdict.GO: ExitCode.GO,
+    Verdict.NO_GO: ExitCode.NO_GO,
+    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    Verdict.NOT_JUDGED: ExitCode.INCONCLUSIVE,
+}
+"""How a command ends with a verdict."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +57,25 @@ class Judgement:
             if verdict in found:
                 return verdict
         return Verdict.INCONCLUSIVE
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``judgement.json`` holds it."""
+        return {
+            "stage": self.stage,
+            "verdict": str(self.verdict),
+            "doubts": list(self.doubts),
+            "findings": [
+                {
+                    "item": one.limit.item,
+                    "measure": str(one.limit.measure),
+                    "bound": str(one.limit.bound),
+                    "number": one.limit.number,
+                    "verdict": str(one.verdict),
+                    "seen": one.seen,
+                }
+                for one in self.findings
+            ],
+        }
 
 
 def told(judgement: Judgement) -> str:
