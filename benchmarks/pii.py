@@ -23,7 +23,9 @@ from typing import Any
 CORPORA = Path(__file__).parent.parent / "tests" / "pii"
 REGIONS = ("TR", "CY", "GB", "US")
 BLOCK = 100
-ROUNDS = 7
+ROUNDS = 4
+IN_A_ROW = 2
+"""The first comes with the caches as the tool before left them: cold behind a slow one, warm behind a quick one."""
 
 Found = list[tuple[str, int, int]]
 Tool = Callable[[str], Found]
@@ -128,10 +130,11 @@ def times(tools: dict[str, Tool], texts: list[str]) -> dict[str, float]:
         least = dict.fromkeys(tools, 60.0)
         for _ in range(ROUNDS):
             for name, tool in tools.items():
-                began = time.perf_counter()
-                for text in texts[at : at + BLOCK]:
-                    tool(text)
-                least[name] = min(least[name], time.perf_counter() - began)
+                for _ in range(IN_A_ROW):
+                    began = time.perf_counter()
+                    for text in texts[at : at + BLOCK]:
+                        tool(text)
+                    least[name] = min(least[name], time.perf_counter() - began)
         for name in tools:
             took[name] += least[name]
     return took
@@ -155,4 +158,5 @@ def scores(tool: Tool, messages: list[dict[str, Any]]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main([Path(p) for p in sys.argv[1:]] or [CORPORA / "corpus.jsonl", CORPORA / "held_out.jsonl"])
+    named = [Path(path) for path in sys.argv[1:]]
+    main(named or [CORPORA / f"{name}.jsonl" for name in ("corpus", "held_out", "fresh")])

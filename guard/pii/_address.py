@@ -53,6 +53,7 @@ _WORD_DOT = re.compile(
     r"(?:\s{0,2}[\[({<]\s?(?i:dot|nokta|\.)\s?[\])}>]\s{0,2}|\s{1,2}(?i:dot|nokta)\s{1,2})"
     rf"({_LABEL}(?:\.{_LABEL}){{0,3}})"
 )
+_ANY_DOT = re.compile(r"\W*(?:\b(?:dot|nokta)\b|\.)\W*")
 _NO_WORD_DOT = frozenset("abcefghijklmopqrstuvwxyzABCEFGHIJKLMOPQRSTUVWXYZ")
 _BEFORE_WORD_DOT = frozenset(" \n\t[({<")
 _BLANK_DOT = re.compile(rf"(?:\s\.\s?|\.\s)({_LABEL}(?:\.{_LABEL}){{0,3}})")
@@ -209,8 +210,8 @@ class _Hidden:
         self.mention = self.written == "@" and not text[after : after + 1].isspace()
         self.tight = self.written == "@" and not text[sign - 1 : sign].isspace()
         self.local = text[start:sign].strip()
-        domain = re.sub(r"\W*(?i:\b(?:dot|nokta)\b|\.)\W*", ".", text[host:end])
-        self.labels = domain.lower().split(".")
+        domain = text[host:end].lower()
+        self.labels = (_ANY_DOT.sub(".", domain) if spelled else domain).split(".")
 
     def has_letters(self) -> bool:
         return any(c.isalpha() for c in self.local)

@@ -7,10 +7,10 @@ United States (415) 555-2671; E.123 for the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import IntEnum
 
-from guard.pii._plan import Plan, is_possible_abroad
+from guard.pii._plan import Plan, Plans, is_possible_abroad
 
 __all__ = ["SHAPES", "Sureness", "international", "national"]
 
@@ -58,36 +58,34 @@ def international(digits: str, plans: Iterable[Plan]) -> bool:
     return len(digits) <= 15 and is_possible_abroad(digits)
 
 
-def national(digits: str, parts: Sequence[str], plans: Iterable[Plan]) -> Sureness:
-    """How sure it is that ``digits``, written in ``parts``, are a number of one of ``plans``, without ``+``."""
-    sizes = tuple(map(len, parts))
+def national(digits: str, sizes: Sizes, plans: Plans) -> Sureness:
+    """How sure it is that ``digits``, in groups of ``sizes`` and without ``+``, are a number of one of ``plans``."""
     count = len(digits)
     spaced = count == len(sizes)
-    best = _NONE
     if digits[0] == "0":
         return _behind_zero(digits, sizes, plans, spaced)
-    usual = spaced or sizes in SHAPES
-    for plan in plans:
-        if usual and count in plan.lengths:
-            sureness = _bare(digits, sizes, plan, spaced)
-            if sureness > best:
-                best = sureness
-        if digits.startswith(plan.code) and count - len(plan.code) in plan.lengths:
-            sureness = _with_code(digits, sizes, plan, spaced)
-            if sureness > best:
-                best = sureness
+    best = _NONE
+    if spaced or sizes in SHAPES:
+        for plan in plans.bare(count):
+            best = max(best, _bare(digits, sizes, plan, spaced))
+    for plan in plans.coded(count):
+        if digits.startswith(plan.code):
+            best = max(best, _with_code(digits, sizes, plan, spaced))
     return best
 
 
-def _behind_zero(digits: str, sizes: Sizes, plans: Iterable[Plan], spaced: bool) -> Sureness:
+def _behind_zero(digits: str, sizes: Sizes, plans: Plans, spaced: bool) -> Sureness:
     best = _NONE
-    for plan in plans:
-        if plan.trunk == "0" and len(digits) - 1 in plan.lengths:
+    if digits[1] == "0":
+        for plan in plans.all:
+            if digits.startswith(plan.code, 2):
+                best = max(best, _dialled_out(digits[2 + len(plan.code) :], sizes, plan))
+        return best
+    for plan in plans.behind_zero:
+        if len(digits) - 1 in plan.lengths:
             best = max(best, _with_trunk(digits[1:], sizes, plan, spaced))
-        if digits[1] == "0" and digits.startswith(plan.code, 2):
-            best = max(best, _dialled_out(digits[2 + len(plan.code) :], sizes, plan))
-        if best is _SURE:
-            break
+            if best is _SURE:
+                break
     return best
 
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from guard.errors import CallerError
 from guard.pii._notation import SHAPES, Sureness, international, national
-from guard.pii._plan import Plan, plan_of
+from guard.pii._plan import Plans, plan_of
 from guard.pii._words import said_after, said_before
 
 __all__ = ["DEFAULT_REGIONS", "UnknownRegion", "check_regions", "find_phones"]
@@ -31,7 +31,12 @@ _GROUPS_MAX = 8
 _LEFT_REACH = 48
 _RIGHT_REACH = 32
 
-_RUN = re.compile(r"\d++(?:(?:[ \t()\[\]{}/_-]|\.(?!\s)){1,3}+\d++)*+")
+_SEPARATORS = r" \t()\[\]{}/_.-"
+_RUN = re.compile(
+    rf"[0-9](?=[0-9{_SEPARATORS}]{{{_DIGITS_MIN - 1}}})[0-9]*+"
+    rf"(?:[{_SEPARATORS}]{{1,3}}+(?<!\.[ \t])(?<!\.[ \t][{_SEPARATORS}])[0-9]++)*+"
+)
+"""Groups of digits with up to three signs between, no full stop before a blank; too short ones are left at once."""
 _WRITTEN_MAX = _DIGITS_MAX + 3 * (_DIGITS_MAX - 1)
 _BLANK = re.compile(r"[ \t/]")
 _CARD_LIKE = re.compile(r"\d+(?:\D+\d{4}(?!\d)){2,}+(?:\D+\d+)?")
@@ -61,8 +66,10 @@ _UNIT_RIGHT = re.compile(
 _NEXT_TO = re.compile(r"(?:['’]\w{1,6})?[ \t]+((?:(?:numaralı|nolu|no'lu)[ \t]+)?\w+)", re.I)
 _CUT_RIGHT = re.compile(r"[\d\[]")
 _IP = re.compile(r"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?!\.?\d)")
-_NO_NUMBER = re.compile(rf"\d{{1,4}}([-./])\d\d?\1\d{{1,4}}|\d{{1,3}}\.\d{{4,}}|{_IP.pattern}")
-"""Dates, fractions and IP addresses: told at once, being most of what is looked at."""
+_IS_DATE = r"\d{1,4}(?:-\d\d?-|\.\d\d?\.|/\d\d?/)\d{1,4}"
+_IS_NO_NUMBER = rf"(?:{_IS_DATE}|\d{{1,3}}\.\d{{4,}}|{_IP.pattern})"
+_NO_NUMBER = re.compile(rf"{_IS_NO_NUMBER}(?:[ \t](?:[-/][ \t])?(?:{_IS_NO_NUMBER}|\d\d?(?:\.\d\d)?)){{0,3}}")
+"""Dates, fractions and IP addresses, and few of them with blanks between: told at once, being most of what is seen."""
 _UNDERSCORED = re.compile(r"\d(?:_\d)+")
 _FRACTION = re.compile(r"\d{1,3}\.\d{4,}(?!\.)")
 
@@ -90,29 +97,40 @@ def find_phones(text: str, walls: Iterable[_Span], regions: tuple[str, ...]) -> 
     found: list[_Span] = []
     floor = 0
     for start, end in walls:
-        _find_between(text, floor, start, regions, found)
+        if start - floor >= _DIGITS_MIN:
+            _find_between(text, floor, start, regions, found)
         floor = end
-    _find_between(text, floor, len(text), regions, found)
+    if len(text) - floor >= _DIGITS_MIN:
+        _find_between(text, floor, len(text), regions, found)
     return found
 
 
+def _is_opened(text: str, first: int) -> bool:
+    """Whether ``+`` or a bracket stands before the first digit, or before one blank."""
+    before = text[first - 1 : first]
+    return before in _SIGNS or (before == " " and text[first - 2 : first - 1] in _SIGNS)
+
+
 def _find_between(text: str, floor: int, ceiling: int, regions: tuple[str, ...], found: list[_Span]) -> None:
-    stretch = None
+    stretch = plans = None
     for run in _RUN.finditer(text, floor, ceiling):
-        start, end = run.span()
-        if end - start < _DIGITS_MIN or _NO_NUMBER.fullmatch(text, start, end):
+        written = run[0]
+        plans = plans or _plans(regions)
+        if written.isdecimal():
+            if not plans.may_be(written) and not _is_opened(text, run.start()):
+                continue
+        elif len(written) < _DIGITS_MIN or _NO_NUMBER.fullmatch(written):
             continue
-        if stretch is None:
-            stretch = _Stretch(text, floor, ceiling, _plans(regions))
-        numbers = _in_run(stretch, run[0], start, end)
+        stretch = stretch or _Stretch(text, floor, ceiling, plans)
+        numbers = _in_run(stretch, written, *run.span())
         if numbers:
             found += numbers
             stretch.floor = numbers[-1][1]
 
 
 @lru_cache(maxsize=64)
-def _plans(regions: tuple[str, ...]) -> tuple[Plan, ...]:
-    return tuple(plan for region in regions if (plan := plan_of(region)) is not None)
+def _plans(regions: tuple[str, ...]) -> Plans:
+    return Plans(plan for region in regions if (plan := plan_of(region)) is not None)
 
 
 def _in_run(stretch: _Stretch, written: str, start: int, end: int) -> Sequence[_Span]:
@@ -156,25 +174,23 @@ def _longest_from(stretch: _Stretch, groups: list[_Span], at: int, *, behind_num
         return None, 0
     if at and not behind_number and not text[groups[at - 1][1] : first].rstrip("([{")[-1:].isspace():
         return None, 0
-    sizes = _sizes_from(groups, at)
-    for used in range(len(sizes), 0, -1):
-        if bare and sizes[:used] not in SHAPES and sizes[1:used] not in SHAPES:
-            continue
-        last = at + used
-        if last < len(groups) and not set(text[groups[last - 1][1] : groups[last][0]]) & set(" \t/"):
-            continue
-        span = stretch.number_of(groups[at:last], alone=not at)
-        if span:
-            return span, used
+    sizes = [group_end - start for start, group_end in groups[at : at + _GROUPS_MAX]]
+    count = sum(sizes)
+    while count >= _DIGITS_MIN:
+        used = len(sizes)
+        if count <= _DIGITS_MAX and not (bare and _is_unusual(tuple(sizes))):
+            last = at + used
+            if last == len(groups) or _BLANK.search(text, groups[last - 1][1], groups[last][0]):
+                span = stretch.number_of(groups[at:last], alone=not at)
+                if span:
+                    return span, used
+        count -= sizes.pop()
     return None, 0
 
 
-def _sizes_from(groups: list[_Span], at: int) -> tuple[int, ...]:
-    """The sizes of the groups from ``at`` on that can be one number's, none if they are too few digits."""
-    sizes = [end - start for start, end in groups[at : at + _GROUPS_MAX]]
-    while sum(sizes) > _DIGITS_MAX:
-        sizes.pop()
-    return tuple(sizes) if sum(sizes) >= _DIGITS_MIN else ()
+def _is_unusual(sizes: tuple[int, ...]) -> bool:
+    """Whether neither these groups nor those behind a country code are a usual number's."""
+    return sizes not in SHAPES and sizes[1:] not in SHAPES
 
 
 class _Stretch:
@@ -182,7 +198,7 @@ class _Stretch:
 
     __slots__ = ("ceiling", "floor", "plans", "text")
 
-    def __init__(self, text: str, floor: int, ceiling: int, plans: tuple[Plan, ...]) -> None:
+    def __init__(self, text: str, floor: int, ceiling: int, plans: Plans) -> None:
         self.text = text
         self.floor = floor
         self.ceiling = ceiling
@@ -211,15 +227,16 @@ class _Stretch:
         if not _DIGITS_MIN <= len(digits) <= _DIGITS_MAX:
             return None
         start = first
-        before = text[first - 1 : first]
-        if before in _SIGNS or (before == " " and text[first - 2 : first - 1] in _SIGNS):
+        if _is_opened(text, first):
             start = self._opening(first, end)
+        elif not self.plans.may_be(digits):
+            return None
         if start > self.floor and not self._is_free_left(start):
             return None
         if start < first and "+" in text[start:first]:
-            right = international(digits, self.plans) and self._is_free_right(end)
+            right = international(digits, self.plans.all) and self._is_free_right(end)
             return (start, end) if right and not _UNIT_RIGHT.match(text, end, self.ceiling) else None
-        sureness = national(digits, parts, self.plans)
+        sureness = national(digits, tuple(map(len, parts)), self.plans)
         if sureness is Sureness.NONE or not self._is_free_right(end):
             return None
         if len(parts) > 1 and self._is_joined(first, end, sureness):
@@ -227,7 +244,7 @@ class _Stretch:
         return (start, end) if self._is_enough(sureness, start, end, alone) else None
 
     def _is_joined(self, first: int, end: int, sureness: Sureness) -> bool:
-        """Whether this is an IP address or a fraction, or groups joined by ``_``; sure ones and single digits may be."""
+        """Whether this is an IP address or a fraction, or joined by ``_`` (sure ones and single digits may be)."""
         written = self.text[first:end]
         if "_" in written:
             return sureness is not Sureness.SURE and _UNDERSCORED.fullmatch(written) is None

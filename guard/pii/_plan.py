@@ -7,10 +7,11 @@ with the first plan, not with this module.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["Plan", "code_of", "is_possible_abroad", "plan_of"]
+__all__ = ["Plan", "Plans", "code_of", "is_possible_abroad", "plan_of"]
 
 _TYPES = ("fixed_line", "mobile", "toll_free", "personal_number", "voip")
 """Not premium, shared cost, pager, voicemail and company-wide lines: nobody's own, and they look like order numbers."""
@@ -36,6 +37,33 @@ class Plan:
     def allows(self, number: str) -> bool:
         """Whether the number has the region's general form; wider than ``assigns``."""
         return len(number) in self.lengths and self.general.fullmatch(number) is not None
+
+
+class Plans:
+    """Plans in the order of their regions, laid out so that few of them are asked about a number."""
+
+    __slots__ = ("_bare", "_coded", "all", "behind_zero", "may_be")
+
+    def __init__(self, plans: Iterable[Plan]) -> None:
+        self.all = tuple(plans)
+        self.behind_zero = tuple(plan for plan in self.all if plan.trunk == "0")
+        self._bare = self._by_count(lambda plan: 0)
+        self._coded = self._by_count(lambda plan: len(plan.code))
+        every = "|".join(rf"(?:(?:00)?{plan.code}|{plan.trunk})?(?:{plan.general.pattern})" for plan in self.all)
+        self.may_be = re.compile(every or r"(?!)").fullmatch
+        """Whether some plan allows the digits with any prefix: one match, before the plans are asked one by one."""
+
+    def _by_count(self, prefix: Callable[[Plan], int]) -> dict[int, tuple[Plan, ...]]:
+        counts = {n + prefix(plan) for plan in self.all for n in plan.lengths}
+        return {n: tuple(plan for plan in self.all if n - prefix(plan) in plan.lengths) for n in counts}
+
+    def bare(self, count: int) -> tuple[Plan, ...]:
+        """Plans with numbers of ``count`` digits."""
+        return self._bare.get(count, ())
+
+    def coded(self, count: int) -> tuple[Plan, ...]:
+        """Plans with numbers of ``count`` digits, those of the country code among them."""
+        return self._coded.get(count, ())
 
 
 @lru_cache(maxsize=256)

@@ -127,12 +127,19 @@ _OTHER_STEMS = _stems(
     "order siparis invoice fatura ref ticket talep rezervasyon track kargo gonderi paket hesab kart kod kimlik vergi "
     "barkod islem dekont police member uye sasi tutar fiyat koordinat nufus fis sozlesme pasaport numarali"
 )
-_PLAIN = str.maketrans("İıŞşĞğÜüÖöÇç", "iissgguuoocc")
+_PLAIN = (("\u0307", ""), ("ı", "i"), ("ş", "s"), ("ğ", "g"), ("ü", "u"), ("ö", "o"), ("ç", "c"))
 _WORD = re.compile(r"[^\W\d_]+")
+_WHOSE = frozenset({"my", "his", "her", "our", "new", "your"})
+_JOINING = frozenset({"nolu", "numarali"})
+"""Words for "numbered", which leave open what."""
 
 
 def _plain_words(text: str) -> list[str]:
-    return _WORD.findall(text.lower() if text.isascii() else text.translate(_PLAIN).lower())
+    text = text.lower()
+    if not text.isascii():
+        for accented, plain in _PLAIN:
+            text = text.replace(accented, plain)
+    return _WORD.findall(text)
 
 
 def said_before(text: str) -> str:
@@ -140,9 +147,14 @@ def said_before(text: str) -> str:
     words = _plain_words(text)
     while words:
         word = words.pop()
-        said = "phone" if word == "number" and words and words[-1] in _WHOSE else _said(word)
-        if word.startswith("numara") and words and words[-1].startswith(_OTHER_STEMS):
+        if word[:3] not in _TELLING:
+            continue
+        if word == "number":
+            said = "phone" if words and words[-1] in _WHOSE else ""
+        elif word.startswith("numara") and words and words[-1].startswith(_OTHER_STEMS):
             return "other"  # kart numaram: my card's number
+        else:
+            said = _said(word)
         if said:
             return said
     return ""
@@ -158,27 +170,25 @@ def said_after(text: str) -> str:
     return ""
 
 
-_WHOSE = frozenset({"my", "his", "her", "our", "new", "your"})
-_JOINING = frozenset({"nolu", "numarali"})
-"""Words for "numbered", which leave open what."""
-
-
 def _said(word: str) -> str:
-    said = _SAID_BY_WORD.get(word)
-    if said is None:
-        for stem, by_stem in _SAID_BY_STEM.get(word[:3], ()):
-            if word.startswith(stem):
-                return by_stem
-    return said or ""
+    for telling, whole, said in _TELLING.get(word[:3], ()):
+        if word == telling or (not whole and word.startswith(telling)):
+            return said
+    return ""
 
 
-_SAID_BY_WORD = dict.fromkeys(_OTHER_WORDS, "other") | dict.fromkeys(_PHONE_WORDS, "phone")
-_SAID_BY_STEM = {
-    stem[:3]: [
-        (longer, said)
-        for said, stems in (("phone", _PHONE_STEMS), ("other", _OTHER_STEMS))
-        for longer in stems
-        if longer[:3] == stem[:3]
-    ]
-    for stem in _PHONE_STEMS + _OTHER_STEMS
-}
+def _by_beginning() -> dict[str, list[tuple[str, bool, str]]]:
+    """Telling words by their first three letters, whole words before stems; ``number`` and ``numara`` among them."""
+    table: dict[str, list[tuple[str, bool, str]]] = {"num": []}
+    for words, whole, said in (
+        (_PHONE_WORDS, True, "phone"),
+        (_OTHER_WORDS, True, "other"),
+        (_PHONE_STEMS, False, "phone"),
+        (_OTHER_STEMS, False, "other"),
+    ):
+        for word in words:
+            table.setdefault(word[:3], []).append((word, whole, said))
+    return table
+
+
+_TELLING = _by_beginning()
