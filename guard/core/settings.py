@@ -20,6 +20,7 @@ from guard.core.modes import (
     WITNESSES_MAX,
     Mode,
 )
+from guard.core.store_url import parse_store_url
 from guard.core.trend import TrendPolicy
 from guard.errors import SettingsError
 
@@ -83,7 +84,6 @@ def _name(variable: Variable, text: str) -> str:
 
 
 _ROOT = "write http(s)://host[:port], the root of the Zep server"
-_STORE = "write redis://host:port/db, rediss://... or unix://path"
 
 
 def _root_url(variable: Variable, text: str) -> str:
@@ -109,11 +109,11 @@ def _may_hold_credentials(url: str) -> bool:
 
 def _store_url(variable: Variable, text: str) -> str:
     url = text.strip()
-    if not url:
-        return ""
-    parts = _split(variable, text, _STORE)
-    if parts.scheme not in {"redis", "rediss", "unix"} or parts.fragment:
-        raise variable.refuse(text, f"is no store URL; {_STORE}")
+    if url:
+        try:
+            parse_store_url(url)
+        except ValueError as error:
+            raise variable.refuse(text, str(error)) from None
     return url
 
 

@@ -14,7 +14,17 @@ from math import floor
 
 from guard.core.modes import Reason
 
-__all__ = ["NO_TREND", "TREND_POLICY", "Minute", "Trend", "TrendPolicy", "counted", "reason_for"]
+__all__ = [
+    "FAILURE_MINUTES",
+    "LATENCY_MINUTES",
+    "NO_TREND",
+    "TREND_POLICY",
+    "Minute",
+    "Trend",
+    "TrendPolicy",
+    "counted",
+    "reason_for",
+]
 
 LATENCY_MINUTES = 15
 FAILURE_MINUTES = 10

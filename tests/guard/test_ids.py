@@ -55,9 +55,10 @@ def test_every_id_that_is_taken_asks_zep_for_exactly_that_thread(value: str) -> 
     assert unquote(thread) == value
 
 
-def test_reasons_are_the_checklists_five() -> None:
+def test_reasons_are_the_checklists_five_and_its_two_trends() -> None:
     assert [parse_reason(text) for text in Reason] == list(Reason)
-    assert sorted(Reason) == ["auth", "consecutive_failures", "manual", "probe_failed", "rollback"]
+    drills = ["auth", "consecutive_failures", "manual", "probe_failed", "rollback"]
+    assert sorted(Reason) == sorted([*drills, "read_latency", "failure_rate"])
     with pytest.raises(UnknownReason, match="unknown reason 'sloth': use one of auth, consecutive_failures"):
         parse_reason("sloth")
 

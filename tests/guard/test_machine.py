@@ -91,7 +91,7 @@ def test_the_third_failed_read_in_a_row_downgrades(outcome: str) -> None:
     )
     assert (record.reason, record.since, record.until) == (Reason.CONSECUTIVE_FAILURES, NOW, NOW + 300)
     assert (record.failures, record.generation, record.operator) == (0, 1, False)
-    assert record.downgrades == {"auth": 0, "consecutive_failures": 1, "probe_failed": 0}
+    assert {reason: count for reason, count in record.downgrades.items() if count} == {"consecutive_failures": 1}
 
 
 @pytest.mark.parametrize("outcome", ["answered", "not_found"])

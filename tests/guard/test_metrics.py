@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from guard import MemoryService, read_settings
 from guard.core.events import Force, Report, Ticket
-from guard.core.modes import Reason
+from guard.core.modes import AUTOMATIC_REASONS, Reason
 from guard.core.table import Operation, Outcome, Phase
 from guard.errors import StoreUnavailable
 from guard.metrics import folder as multiprocess
@@ -24,8 +24,8 @@ from guard.metrics.exposition import render
 
 LABELLED = {
     "memory_mode_gauge": ("mode", {"off", "write_only", "read_write"}),
-    "memory_zep_downgrades_total": ("reason", {"auth", "consecutive_failures", "probe_failed"}),
-    "memory_mode_forced_total": ("reason", {"auth", "consecutive_failures", "probe_failed", "manual", "rollback"}),
+    "memory_zep_downgrades_total": ("reason", set(AUTOMATIC_REASONS)),
+    "memory_mode_forced_total": ("reason", set(Reason)),
     "memory_zep_probes_total": ("result", {"succeeded", "failed", "rate_limited"}),
     "circuit_open_total": ("component", {"zep"}),
 }

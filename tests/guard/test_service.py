@@ -63,12 +63,12 @@ class FlakyStore:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
 
-        def ask(*arguments: Any) -> Any:
+        def ask(*arguments: Any, **named: Any) -> Any:
             self.asked.append(name)
             self.events += [a for a in arguments if isinstance(a, Event)]
             if self.away:
                 raise StoreUnavailable("the store is away")
-            return method(*arguments)
+            return method(*arguments, **named)
 
         return ask
 
@@ -245,7 +245,7 @@ def test_a_probe_goes_past_pause_and_breaker(world: World) -> None:
     world.zep.fails("timeout")
     for number in range(3):
         world.read(f"other {number}")
-    assert world.service.view.get().record.read.closed is False
+    assert world.service.engine.sight.now().record.read.closed is False
     world.clock += 301
     world.zep.answer = Answer(text="tea")
     assert world.read().status is ContextStatus.FRESH
@@ -321,11 +321,9 @@ def test_a_real_server_sees_one_command_for_a_thousand_modes_and_one_report_a_re
 ) -> None:
     """By the server's own statistics."""
     zep = StubZep()
-    service = MemoryService(read_settings(environ), zep=lambda: zep)  # type: ignore[arg-type,return-value]
+    service = MemoryService(read_settings(environ), zep=lambda: zep, monotonic=lambda: 0.0)  # type: ignore
     service.read_context(user_id="u", thread_id="t")  # connects and loads the script
     valkey.config_resetstat()
-    frozen = service.view._monotonic()
-    service.view._monotonic = lambda: frozen
 
     def calls() -> dict[str, int]:
         stats = valkey.info("commandstats")
@@ -334,14 +332,17 @@ def test_a_real_server_sees_one_command_for_a_thousand_modes_and_one_report_a_re
     for _ in range(1000):
         service.mode()
     assert calls() == {}
-    for _ in range(10):
-        service.read_context(user_id="u", thread_id="t")
-    assert calls().get("evalsha") == 10
-    assert zep.asked == ["t"] * 11
+    for number in range(10):
+        service.read_context(user_id="u", thread_id=f"t{number}")
+    assert calls() == {"evalsha": 10, "hmget": 10}
+    for number in range(10):
+        assert service.read_context(user_id="u", thread_id=f"t{number}").status is ContextStatus.CACHED
+    assert calls() == {"evalsha": 10, "hmget": 10}
+    assert len(zep.asked) == 11
     service.close()
 
 
-COUNTED = {"evalsha", "eval", "set", "incr"}
+COUNTED = {"evalsha", "eval", "set", "incr", "hmget"}  # what the script does inside is not sent
 
 
 # -- without the store -----------------------------------------------------------------------------------------------
@@ -354,13 +355,17 @@ def test_without_a_store_from_the_start_reads_go_on(world: World) -> None:
 
 
 def test_without_the_store_the_last_state_decides(world: World) -> None:
-    """Also for longer than a view lives; and a hold goes on ending by this process's clock."""
+    """Also for longer than a view lives; a hold that ends meanwhile is probed once the store can say who probes."""
     world.force(ttl_s=60)
     world.read()
     world.store.away = True
     world.clock += 30
     assert (world.read().status, world.read().detail) == ("skipped", "manual")
     world.clock += 40
+    assert (world.read().status, world.service.mode()) == ("skipped", Mode.WRITE_ONLY)
+    assert world.zep.asked == []
+    world.store.away = False
+    world.clock += 1.1
     assert world.read().status is ContextStatus.FRESH
     assert world.service.mode() is Mode.READ_WRITE
 
@@ -375,15 +380,104 @@ def test_without_the_store_a_process_still_downgrades_itself(world: World) -> No
     assert len(world.zep.asked) == 3
 
 
-def test_a_store_that_is_back_decides_again(world: World) -> None:
-    world.read()
+def test_a_downgrade_made_alone_is_the_fleets_once_the_store_is_back_and_counted_once(world: World) -> None:
+    """Two processes fall alone; the first to return brings it, the second finds it there."""
+    other = world.another()
+    for service in (world.service, other):
+        service.mode()
     world.store.away = True
+    world.clock += 1.1
     world.zep.fails("auth")
+    for service in (world.service, other):
+        service.read_context(user_id="u", thread_id="t")
+        assert service.mode() is Mode.WRITE_ONLY
+    world.store.away = False
+    world.clock += 1.1
+    for service in (world.service, other):
+        assert service.mode() is Mode.WRITE_ONLY
+    record = world.memory.snapshot().record
+    assert (record.reason, record.downgrades["auth"], record.generation) == (Reason.AUTH, 1, 1)
+    assert len(world.lines("memory_mode_joined")) == 1
+    world.memory.apply(Clear())
+    world.clock += 1.1
+    assert [service.mode() for service in (world.service, other)] == [Mode.READ_WRITE] * 2
+
+
+def test_what_an_operator_did_meanwhile_counts_for_more_than_what_a_process_did_alone(world: World) -> None:
+    world.service.mode()
+    world.store.away = True
+    world.clock += 1.1
+    world.zep.fails("auth")
+    world.read()
+    world.memory.apply(Clear())
+    world.store.away = False
+    world.clock += 1.1
+    assert world.service.mode() is Mode.READ_WRITE
+    assert world.memory.snapshot().record.downgrades["auth"] == 0
+
+
+def test_a_store_that_forgot_has_its_record_back_from_who_knows_it(world: World) -> None:
+    """FLUSHALL while forced: the mode does not rise, and no count falls."""
+    world.zep.fails("auth")
+    world.read()
+    before = world.memory.snapshot().record
+    world.memory._record = EMPTY
+    world.clock += 1.1
+    assert world.service.mode() is Mode.WRITE_ONLY
+    after = world.memory.snapshot().record
+    assert (after.reason, after.until, after.downgrades) == (before.reason, before.until, before.downgrades)
+    assert after.generation >= before.generation
+    assert len(world.lines("memory_store_forgot")) == 1
+
+
+def test_a_store_that_only_reads_leaves_a_process_alone_with_its_own_count(world: World) -> None:
+    """A replica answers snapshots and refuses steps: going back and forth would never count to three."""
+    world.service.mode()
+    apply = world.memory.apply
+    world.memory.apply = lambda event: (_ for _ in ()).throw(StoreUnavailable("READONLY"))  # type: ignore[method-assign]
+    world.zep.fails("timeout")
+    for number in range(3):
+        world.read(f"t{number}")
+        world.clock += 2
+    assert world.service.mode() is Mode.WRITE_ONLY
+    world.memory.apply = apply  # type: ignore[method-assign]
+    world.clock += 2
+    world.service.mode()
+    assert world.memory.snapshot().record.downgrades["consecutive_failures"] == 1
+
+
+def test_a_store_that_is_away_is_asked_once_a_second_and_once_a_turn(world: World) -> None:
+    world.service.mode()
+    world.store.away = True
+    world.clock += 1.1
+    world.store.asked.clear()
+    world.zep.before = lambda: world.clock.__iadd__(1.5) and None
+    world.read("a")
+    assert world.store.asked == ["snapshot"]
+    world.zep.before = lambda: None
+    world.clock += 1.1
+    world.store.asked.clear()
+    for number in range(20):
+        world.read(f"t{number}")
+        world.service.mode()
+    assert world.store.asked == ["apply"]
+
+
+def test_a_probe_whose_report_found_the_store_away_is_reported_at_the_return(world: World) -> None:
+    world.force(ttl_s=60)
+    world.clock += 60
+
+    def gone() -> None:
+        world.store.away = True
+
+    world.zep.before = gone
     world.read()
     assert world.service.mode() is Mode.WRITE_ONLY
     world.store.away = False
     world.clock += 1.1
     assert world.service.mode() is Mode.READ_WRITE
+    assert len(world.zep.asked) == 1
+    assert world.memory.snapshot().record.restores == 1
 
 
 @pytest.mark.parametrize("jump_s", [-3600.0, 3600.0])
@@ -402,15 +496,15 @@ def test_a_store_whose_clock_is_another_one_is_believed(world: World, clock: Any
 
 def test_an_answer_that_was_overtaken_is_dropped(world: World) -> None:
     """Two answers under way at once: the older one, by the store's time, must not win by coming later."""
-    view = world.service.view
-    view.get()
-    old = view.get()
+    view = world.service.engine.sight
+    world.service.mode()
+    old = view.now()
     asked_at = world.clock.now
     world.clock += 0.5
     newer = Applied(record=world.memory.apply(Clear()).record, now=old.now + 0.5)
-    view._keep(newer, asked_at)
-    view._keep(Applied(record=EMPTY, now=old.now + 0.1), asked_at)
-    assert view.get().record == newer.record
+    view.keep(newer, asked_at)
+    view.keep(Applied(record=EMPTY, now=old.now + 0.1), asked_at)
+    assert view.now().record == newer.record
 
 
 def test_the_log_says_once_a_minute_that_the_store_is_away_and_once_that_it_is_back(world: World) -> None:
@@ -543,7 +637,7 @@ def test_close_closes_and_the_service_can_be_used_again(world: World) -> None:
     world.read()
     world.service.close()
     assert world.zep.closed
-    assert world.read().status is ContextStatus.FRESH
+    assert world.read("another").status is ContextStatus.FRESH
 
 
 def test_close_leaves_no_connection_to_the_store(environ: dict[str, str], valkey: redis.Redis, wait_for: Any) -> None:

@@ -6,9 +6,23 @@ import click
 
 from guard.core.modes import AUTOMATIC_REASONS, Reason
 from guard.core.table import TABLE, Breaker, Count, Hold, Operation, Outcome, Pause, Phase, Rule
+from guard.core.trend import FAILURE_MINUTES, LATENCY_MINUTES, TREND_POLICY
 from zepguard.exit_codes import ExitCode
 
 __all__ = ["modes", "modes_markdown"]
+
+_TRENDS = (
+    "## Beside the table",
+    "",
+    f"- Trends, over the reads of all workers, {TREND_POLICY.reads_min} at least, counted anew after each change of mode: "
+    f"more than 5 % of them over {TREND_POLICY.slow_s * 1000:g} ms in each five of {LATENCY_MINUTES} minutes forces "
+    f"`read_latency`; more than {TREND_POLICY.failure_ratio:.0%} failed in each five of {FAILURE_MINUTES} minutes forces "
+    "`failure_rate`.",
+    "- `ZEP_FAILURE_WITNESSES`: so many distinct workers must be behind failures in a row before they downgrade or open "
+    "the read breaker. An auth failure downgrades at once, whoever saw it.",
+    "- A process that cannot reach the store steps by the same table on a copy of its own, where the mode only falls. At "
+    "its return it brings its downgrade, which is counted then, once, if nobody has changed the mode meanwhile.",
+)
 
 
 @click.command()
@@ -31,6 +45,8 @@ def modes_markdown() -> str:
             *(line for operation in Operation for line in _section(operation)),
             f"Reasons that the guard gives itself: {', '.join(f'`{one}`' for one in AUTOMATIC_REASONS)}. "
             f"An operator may give any of: {', '.join(f'`{one}`' for one in Reason)}.",
+            "",
+            *_TRENDS,
         ]
     )
 

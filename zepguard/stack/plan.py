@@ -19,6 +19,9 @@ _HOLD_S = 300.0
 _BREAKER_OPEN_S = 30.0
 _OUTBOX_BACKOFF_MAX_S = 60.0
 _OUTBOX_SETTLE_S = 30.0
+_CACHE_FRESH_S = 60.0
+_CACHE_STALE_S = 600.0
+_TREND_MINUTE_S = 60.0
 _TIMEOUT_MS = 1500
 
 
@@ -117,6 +120,9 @@ class Plan:
             "ZEPGUARD_BREAKER_OPEN_S": f"{scaled(_BREAKER_OPEN_S, self.time_scale):g}",
             "ZEPGUARD_OUTBOX_BACKOFF_MAX_S": f"{scaled(_OUTBOX_BACKOFF_MAX_S, self.time_scale):g}",
             "ZEPGUARD_OUTBOX_SETTLE_S": f"{scaled(_OUTBOX_SETTLE_S, self.time_scale):g}",
+            "ZEPGUARD_CACHE_FRESH_S": f"{scaled(_CACHE_FRESH_S, self.time_scale):g}",
+            "ZEPGUARD_CACHE_STALE_S": f"{scaled(_CACHE_STALE_S, self.time_scale):g}",
+            "ZEPGUARD_TREND_MINUTE_S": f"{scaled(_TREND_MINUTE_S, self.time_scale):g}",
             "ZEPGUARD_LOG_FILE": str(run_dir.app_log),
             "CELERY_BROKER_URL": self.broker_url,
             "DATABASE_URL": self.database_url or f"sqlite:///{run_dir.data('data')}/chat.sqlite3",

@@ -14,7 +14,7 @@ service.start_heartbeat()
 print("ready", flush=True)
 for line in sys.stdin:
     count = int(line)
-    service.view._known = (service.view._known[0], float("-inf"))  # each wave begins with a fresh sight of the mode
+    service.engine.sight.fresh_until = float("-inf")  # each wave begins with a fresh sight of the mode
     service.mode()
     together = Barrier(count)
 
