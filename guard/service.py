@@ -35,8 +35,9 @@ def open_store(settings: Settings) -> Store:
         return MemoryStore(settings.policy)
     from guard.store.shared import RedisStore, connect
 
-    client = connect(settings.redis_url, timeout_s=settings.store_timeout_ms / 1000)
-    return RedisStore(client, namespace=settings.namespace, policy=settings.policy)
+    timeout_s = settings.store_timeout_ms / 1000
+    client = connect(settings.redis_url, timeout_s=timeout_s)
+    return RedisStore(client, namespace=settings.namespace, policy=settings.policy, timeout_s=timeout_s)
 
 
 def worker_name(program: str) -> str:
@@ -103,7 +104,10 @@ class MemoryService:
         Raises:
             SettingsError: naming the variable, its value and the remedy.
         """
+        from guard.log_privacy import use_regions
+
         settings = read_settings(os.environ if environ is None else environ)
+        use_regions(settings.pii_regions)
         if settings.log_file:
             from guard import logs
 

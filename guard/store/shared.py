@@ -6,37 +6,28 @@ The script reads TIME before it writes, so the server must replicate effects: Re
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from guard.core.events import EffectKind, Event, Policy
 from guard.core.modes import Mode
 from guard.core.worker import Worker
+from guard.errors import StoreUnavailable
+from guard.store.connection import connect, within
 from guard.store.protocol import WORKER_TTL_S, Applied, ThreadEntry
 from guard.store.wire import SCRIPT, Wire, translated
 
-__all__ = ["RedisStore", "connect"]
+__all__ = ["CONNECTIONS_MAX", "RedisStore", "connect"]
+
+CONNECTIONS_MAX = 32
+"""Connections of one process, and so its requests at once; one more waits, no longer than its own time."""
 
 _KEYS_A_STEP = 500
-
-
-def connect(url: str, *, timeout_s: float) -> redis.Redis:
-    """Make a client that waits at most ``timeout_s`` for a connection or an answer and never retries.
-
-    redis-py 8 by itself waits 5 s an attempt and makes 10 more (measured); a chat turn cannot.
-    """
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        retry=Retry(NoBackoff(), 0),
-        decode_responses=True,
-    )
 
 
 class RedisStore:
@@ -46,6 +37,7 @@ class RedisStore:
         client: a redis-py client with ``decode_responses=True``; see ``connect``.
         namespace: prefix of every key (``ZEPGUARD_NAMESPACE``).
         policy: thresholds and times of the steps.
+        timeout_s: seconds that one request may take in total, set-up of its connection included.
         clock: gives unix seconds in place of the server's TIME; for simulations.
     """
 
@@ -55,16 +47,35 @@ class RedisStore:
         *,
         namespace: str,
         policy: Policy | None = None,
+        timeout_s: float | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._client = client
         self._clock = clock
+        self._timeout_s = timeout_s
+        self._free = BoundedSemaphore(CONNECTIONS_MAX)
         self._wire = Wire(namespace, policy or Policy(), clock)
         self._script = client.register_script(SCRIPT)
 
     def close(self) -> None:
         """Close the client's connections."""
         self._client.close()
+
+    @contextmanager
+    def _request(self) -> Iterator[None]:
+        """Bound one request, and drop connections that may have died along with the one that failed."""
+        began = time.monotonic()
+        if not self._free.acquire(timeout=self._timeout_s):
+            raise StoreUnavailable("the guard's store is slow: all connections are in use; check the server")
+        try:
+            left_s = None if self._timeout_s is None else self._timeout_s - (time.monotonic() - began)
+            with translated(), within(left_s):
+                yield
+        except StoreUnavailable:
+            self._client.connection_pool.disconnect(inuse_connections=False)
+            raise
+        finally:
+            self._free.release()
 
     def snapshot(self) -> Applied:
         """Read the record and the server's time."""
@@ -76,18 +87,18 @@ class RedisStore:
 
     def _run(self, call: tuple[list[str], list[str]]) -> Applied:
         keys, arguments = call
-        with translated():
+        with self._request():
             return self._wire.applied(self._script(keys=keys, args=arguments))
 
     def thread_entry(self, thread_id: str, user_id: str = "") -> ThreadEntry:
         """Read what is known of a thread: one HMGET."""
-        with translated():
+        with self._request():
             values: Any = self._client.hmget(self._wire.key("thread", thread_id), self._wire.thread_fields(user_id))
             return self._wire.thread_entry(values)
 
     def claim_refresh(self, thread_id: str, *, lease_s: float) -> bool:
         """Be the one that refreshes a thread's stale context: one SET."""
-        with translated():
+        with self._request():
             key = self._wire.key("refresh", thread_id)
             return bool(self._client.set(key, "1", nx=True, px=max(1, int(lease_s * 1000))))
 
@@ -99,16 +110,25 @@ class RedisStore:
     def forget_user(self, user_id: str) -> int:
         """Drop every context kept for a user; walks all entries, some hundred a step."""
         fields = self._wire.thread_fields(user_id)[-2:]
-        dropped = 0
-        with translated():
+        with self._request():
             self._client.hincrby(self._wire.key("mode"), "epoch", 1)  # reads under way put none back
-            found = self._client.scan_iter(match=_literal(self._wire.key("thread", "")) + "*", count=_KEYS_A_STEP)
-            while keys := list(islice(found, _KEYS_A_STEP)):
-                asked = self._client.pipeline(transaction=False)
-                for key in keys:
-                    asked.hdel(key, *fields)
-                dropped += sum(count > 0 for count in asked.execute())
+        dropped, cursor = 0, None
+        while cursor != 0:
+            with self._request():
+                found: Any = self._client.scan(
+                    cursor or 0, match=_literal(self._wire.key("thread", "")) + "*", count=_KEYS_A_STEP
+                )
+            cursor, keys = int(found[0]), found[1]
+            if keys:
+                dropped += self._drop(keys, fields)
         return dropped
+
+    def _drop(self, keys: list[str], fields: list[str]) -> int:
+        with self._request():
+            asked = self._client.pipeline(transaction=False)
+            for key in keys:
+                asked.hdel(key, *fields)
+            return sum(count > 0 for count in asked.execute())
 
     def beat(self, worker: Worker) -> None:
         """Write a worker's heartbeat; the server's time says when."""
@@ -119,18 +139,18 @@ class RedisStore:
             "reads": worker.reads,
             "seen": self._now(),
         }
-        with translated():
+        with self._request():
             self._client.hset(self._wire.key("workers"), worker.name, json.dumps(state))
 
     def retire(self, name: str) -> None:
         """Take a worker off the list."""
-        with translated():
+        with self._request():
             self._client.hdel(self._wire.key("workers"), name)
 
     def workers(self) -> list[Worker]:
         """List the live workers by name, and forget the dead ones."""
         now = self._now()
-        with translated():
+        with self._request():
             beats: Any = self._client.hgetall(self._wire.key("workers"))
             known = list(_workers(beats))
             dead = [worker.name for worker in known if worker.seen < now - 20 * WORKER_TTL_S]
@@ -142,7 +162,7 @@ class RedisStore:
     def _now(self) -> float:
         if self._clock is not None:
             return self._clock()
-        with translated():
+        with self._request():
             seconds, micros = self._client.time()
             return float(seconds) + float(micros) / 1e6
 

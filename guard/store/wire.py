@@ -36,6 +36,8 @@ from guard.store.protocol import CONTEXT_CHARACTERS_MAX, VERSION_TTL_S, Applied,
 
 __all__ = ["SCRIPT", "Wire", "translated"]
 
+_NOT_OURS = "check ZEPGUARD_NAMESPACE, then `zep_mode --clear`"
+
 SCRIPT = files("guard.store").joinpath("transition.lua").read_text(encoding="utf-8")
 
 
@@ -180,11 +182,20 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (redis.RedisError, OSError) as error:
-        raise StoreUnavailable(
-            f"the guard's store did not answer ({type(error).__name__}: {error}); check GUARD_REDIS_URL and the server"
-        ) from error
+        raise StoreUnavailable(_told(error)) from error
     except (ValueError, OverflowError, TypeError, KeyError, AttributeError) as error:
         raise StoreUnavailable(
-            f"the guard's store holds something that is not the guard's ({error}); "
-            "check ZEPGUARD_NAMESPACE, then `zep_mode --clear`"
+            f"the guard's store holds something that is not the guard's ({error}); {_NOT_OURS}"
         ) from error
+
+
+def _told(error: Exception) -> str:
+    """What happened, and what to do about it."""
+    what = f"the guard's store did not answer ({type(error).__name__}: {error})"
+    if isinstance(error, redis.exceptions.NoPermissionError):
+        return f"{what}; give its user the commands in docs/settings.md (such as +evalsha) on the keys of the namespace"
+    if isinstance(error, redis.AuthenticationError):
+        return f"{what}; check user and password in GUARD_REDIS_URL"
+    if isinstance(error, redis.ResponseError) and "WRONGTYPE" in str(error):
+        return f"the guard's store holds something that is not the guard's ({error}); {_NOT_OURS}"
+    return f"{what}; check GUARD_REDIS_URL and the server"
