@@ -6,7 +6,7 @@ import zlib
 
 __all__ = ["BODY_BYTES_MAX", "ENCODINGS", "Body", "UnreadableBody"]
 
-BODY_BYTES_MAX = 10_000_000
+BODY_BYTES_MAX = 4_000_000
 """Of one answer, before and after unpacking: 100 messages of 4,096 characters (contract, section 5) are under 3 MB."""
 
 ENCODINGS = "gzip"

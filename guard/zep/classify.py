@@ -39,8 +39,9 @@ def failure_of(error: Exception, *, now: float) -> ZepFailure:
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         outcome = Outcome.CONNECTION if isinstance(error, httpx.ConnectError) else Outcome.TIMEOUT
         return ZepFailure(outcome, _say(error))
-    if isinstance(error, httpx.LocalProtocolError):  # its text quotes the header, which may be the key's
-        return ZepFailure(Outcome.CONNECTION, type(error).__name__)
+    if isinstance(error, httpx.ProtocolError):  # its text quotes our header, which may be the key's, or the answer
+        ours = isinstance(error, httpx.LocalProtocolError)
+        return ZepFailure(Outcome.CONNECTION, type(error).__name__, ambiguous=not ours)
     if isinstance(error, httpx.TimeoutException):
         return ZepFailure(Outcome.TIMEOUT, _say(error), ambiguous=True)
     if isinstance(error, httpx.TransportError):

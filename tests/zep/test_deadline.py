@@ -1,0 +1,275 @@
+"""One deadline for all of a call: whatever a server does slowly, and in whichever part of the call."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import trustme
+
+from guard.core.table import Outcome
+from guard.zep.calls import OutgoingMessage
+from guard.zep.resolve import Resolver
+
+GOOD = b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"context": "tea"}'
+HANGS_S = 10.0
+"""What these servers would take is minutes, or for ever: an answer before this was cut at the deadline."""
+
+
+def http(body: bytes, *headers: bytes) -> bytes:
+    return b"\r\n".join([b"HTTP/1.1 200 OK", b"Content-Length: %d" % len(body), *headers]) + b"\r\n\r\n" + body
+
+
+def chunked(body: bytes) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head + b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+
+
+LONG = json.dumps({"context": "x" * 2000}).encode()
+DRIPPED = {
+    "head": (0, GOOD.replace(b"\r\n\r\n", b"\r\nX-Long: " + b"x" * 5000 + b"\r\n\r\n")),
+    "body": (20, http(LONG)),
+    "chunks": (60, chunked(LONG)),
+    "gzip": (20, http(gzip.compress(LONG + bytes(range(256)) * 20), b"Content-Encoding: gzip")),
+    "a body without end": (0, b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + LONG * 10),
+    "early hints": (0, b"HTTP/1.1 103 Early Hints\r\n\r\n" * 500),
+}
+
+
+def drip(connection: socket.socket, server: Any, data: bytes, *, every_s: float) -> None:
+    for byte in data:
+        if server.wait(every_s):
+            return
+        connection.sendall(bytes([byte]))
+
+
+@pytest.mark.parametrize("part", DRIPPED)
+def test_a_drip_is_cut_whichever_part_it_is_of(
+    part: str,
+    connect: Callable[..., Any],
+    serve: Callable[..., Any],
+    read_request: Callable[..., bytes],
+    timed: Callable[..., Any],
+) -> None:
+    """Each byte comes well within httpx's own timeout."""
+    at_once, data = DRIPPED[part]
+
+    def handle(connection: socket.socket, server: Any) -> None:
+        read_request(connection)
+        connection.sendall(data[:at_once])
+        drip(connection, server, data[at_once:], every_s=0.05)
+
+    failure, seconds = timed(lambda: connect(serve(handle).url, timeout_s=0.4).read_context("t"))
+    assert (failure.outcome, failure.ambiguous) == (Outcome.TIMEOUT, True)
+    assert 0.3 < seconds < HANGS_S
+
+
+def test_a_byte_a_second_is_cut_at_one_and_a_half(
+    connect: Callable[..., Any],
+    serve: Callable[..., Any],
+    read_request: Callable[..., bytes],
+    timed: Callable[..., Any],
+) -> None:
+    """The checklist's timeout of 1.5 s and a tenth, in the best of three; without threads of its own."""
+
+    def handle(connection: socket.socket, server: Any) -> None:
+        while read_request(connection):
+            drip(connection, server, GOOD, every_s=1)
+
+    way = connect(serve(handle).url, timeout_s=1.5)
+    took = []
+    while len(took) < 3 and (not took or min(took) > 1.65):
+        failure, seconds = timed(lambda: way.read_context("t"))
+        assert failure.outcome is Outcome.TIMEOUT
+        took.append(seconds)
+    assert 1.4 < min(took) <= 1.65
+    assert not [thread for thread in threading.enumerate() if "zepguard" in thread.name or "asyncio" in thread.name]
+
+
+@pytest.mark.parametrize("flood", [b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100, b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_flood_ends_too(
+    flood: bytes,
+    connect: Callable[..., Any],
+    serve: Callable[..., Any],
+    read_request: Callable[..., bytes],
+    timed: Callable[..., Any],
+) -> None:
+    """Informational answers for ever, or a body for ever: no wait is ever long."""
+
+    def handle(connection: socket.socket, server: Any) -> None:
+        read_request(connection)
+        while not server.over.is_set():
+            connection.sendall(flood)
+            flood_on = b" " * 1000 if flood.startswith(b"HTTP/1.1 200") else b""
+            connection.sendall(flood_on)
+
+    failure, seconds = timed(lambda: connect(serve(handle).url, timeout_s=0.5).read_context("t"))
+    assert failure.outcome in (Outcome.TIMEOUT, Outcome.WRONG_SHAPE)
+    assert seconds < HANGS_S
+
+
+@pytest.mark.parametrize("reads_every_s", [0.1, 600])
+def test_a_reader_too_slow_for_a_large_body_is_cut(
+    reads_every_s: float, connect: Callable[..., Any], serve: Callable[..., Any], timed: Callable[..., Any]
+) -> None:
+    """Each piece of the body goes out soon enough for httpcore, which gives each the whole timeout again."""
+
+    def handle(connection: socket.socket, server: Any) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        while not server.wait(reads_every_s):
+            connection.recv(65536)
+
+    large = OutgoingMessage(outbox_id="o", role="user", content="x" * 20_000_000, created_at="2026-01-02T03:04:05Z")
+    way = connect(serve(handle).url, timeout_s=0.5)
+    failure, seconds = timed(lambda: way.add_messages("t", [large]))
+    assert (failure.outcome, failure.ambiguous) == (Outcome.TIMEOUT, True)
+    assert seconds < HANGS_S
+
+
+@pytest.fixture
+def context(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A server's, for zep.test and for what the client trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("zep.test").configure_cert(context)
+    return context
+
+
+@pytest.mark.parametrize("part", ["handshake", "record", "nothing"])
+def test_tls_is_within_the_deadline_too(
+    part: str,
+    connect: Callable[..., Any],
+    serve: Callable[..., Any],
+    read_request: Callable[..., bytes],
+    resolver: Callable[..., Resolver],
+    context: ssl.SSLContext,
+    timed: Callable[..., Any],
+) -> None:
+    def handle(connection: socket.socket, server: Any) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        request = b""
+        while b"\r\n\r\n" not in request:
+            try:
+                tls.do_handshake()
+                request += tls.read(65536)
+            except ssl.SSLWantReadError:
+                if part == "handshake":
+                    drip(connection, server, outgoing.read(), every_s=0.05)
+                elif part == "record":
+                    connection.sendall(outgoing.read())
+                incoming.write(connection.recv(65536))
+        tls.write(GOOD)
+        drip(connection, server, outgoing.read(), every_s=0.05)
+
+    url = f"https://zep.test:{serve(handle).port}"
+    way = connect(url, timeout_s=0.5, resolver=resolver("127.0.0.1"))
+    failure, seconds = timed(lambda: way.read_context("t"))
+    assert failure.outcome is Outcome.TIMEOUT
+    assert failure.ambiguous is (part == "record")
+    assert seconds < HANGS_S
+
+
+def test_a_call_waits_for_a_connection_no_longer_than_its_deadline(
+    connect: Callable[..., Any], serve: Callable[..., Any], kind: str, timed: Callable[..., Any]
+) -> None:
+    """All connections are held by calls that have longer to go."""
+    arrived = threading.Semaphore(0)
+
+    def handle(connection: socket.socket, server: Any) -> None:
+        connection.recv(65536)
+        arrived.release()
+        server.wait(60)
+
+    server = serve(handle)
+    way = connect(server.url, timeout_s=0.5, connections_max=2)
+    outcomes = []
+
+    def call() -> None:
+        outcomes.append(timed(lambda: way.read_context("t")))
+
+    if kind == "sync":
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda _: call(), range(6)))
+    else:
+        from guard.zep.calls import ZepFailure
+
+        async def all_at_once() -> list[Any]:
+            import asyncio
+
+            return await asyncio.gather(*(way.zep.read_context("t") for _ in range(6)), return_exceptions=True)
+
+        outcomes = [(one, 0.5) for one in way.run(all_at_once())]
+        assert all(isinstance(one, ZepFailure) for one, _ in outcomes)
+    assert [failure.outcome for failure, _ in outcomes] == [Outcome.TIMEOUT] * 6
+    assert sorted(failure.ambiguous for failure, _ in outcomes) == [False] * 4 + [True] * 2
+    assert max(seconds for _, seconds in outcomes) < HANGS_S
+    assert server.connections == 2
+
+
+def test_a_call_that_waited_for_a_connection_gets_it(
+    connect: Callable[..., Any], answering: Callable[..., Any], kind: str
+) -> None:
+    server = answering(GOOD)
+    way = connect(server.url, timeout_s=20, connections_max=2)
+    if kind == "sync":
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: way.read_context("t"), range(50)))
+    else:
+
+        async def all_at_once() -> list[Any]:
+            import asyncio
+
+            return await asyncio.gather(*(way.zep.read_context("t") for _ in range(50)))
+
+        answers = way.run(all_at_once())
+    assert {answer.text for answer in answers} == {"tea"}
+    assert server.connections <= 2
+
+
+def test_a_redirect_is_not_followed(
+    connect: Callable[..., Any], serve: Callable[..., Any], read_request: Callable[..., bytes], failure_of: Any
+) -> None:
+    """To itself for ever; with the key in its head it could also go anywhere."""
+    heads = []
+
+    def handle(connection: socket.socket, server: Any) -> None:
+        while head := read_request(connection):
+            heads.append(head)
+            connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n")
+
+    failure = failure_of(lambda: connect(serve(handle).url).read_context("t"))
+    assert (failure.outcome, failure.status) == (Outcome.WRONG_SHAPE, 302)
+    assert len(heads) == 1
+
+
+def test_a_cut_call_closes_its_connection(
+    connect: Callable[..., Any],
+    serve: Callable[..., Any],
+    failure_of: Callable[..., Any],
+    open_sockets: Callable[[], int],
+    wait_for: Callable[..., None],
+) -> None:
+    seen = threading.Event()
+
+    def handle(connection: socket.socket, server: Any) -> None:
+        connection.recv(65536)
+        with contextlib.suppress(OSError):
+            assert connection.recv(65536) == b""
+        seen.set()
+
+    way = connect(serve(handle).url, timeout_s=0.1)
+    before = open_sockets()
+    failure_of(lambda: way.read_context("t"))
+    assert seen.wait(10)
+    wait_for(lambda: open_sockets() <= before)
