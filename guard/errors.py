@@ -5,6 +5,7 @@
     │   ├── SettingsError       an environment variable (or pair of them) is wrong
     │   ├── UnknownReason       a reason outside the checklist's five
     │   ├── HoldOutOfRange      a hold shorter than 1 s or longer than 24 h
+    │   ├── UnknownRegion       a region for phone numbers that has no numbering plan
     │   ├── UnsafeId            an id that would ask Zep for another path
     │   └── MessageRefused      a message that the outbox does not take
     ├── StoreUnavailable        the guard's store did not answer, or not sensibly
@@ -23,6 +24,7 @@ __all__ = [
     "SettingsError",
     "StoreUnavailable",
     "UnknownReason",
+    "UnknownRegion",
     "UnsafeId",
 ]
 
@@ -41,6 +43,10 @@ class SettingsError(CallerError):
 
 class UnknownReason(CallerError):
     """A forced mode was asked for with a reason that does not exist."""
+
+
+class UnknownRegion(CallerError):
+    """Phone numbers were asked for of a region that has no numbering plan."""
 
 
 class HoldOutOfRange(CallerError):

@@ -7,7 +7,8 @@
 Pure: no I/O, no clock, no log line. ``phonenumbers`` is imported when the first text with a possible number comes.
 """
 
-from guard.pii._phone import DEFAULT_REGIONS, UnknownRegion
+from guard.errors import UnknownRegion
+from guard.pii._phone import DEFAULT_REGIONS
 from guard.pii._redaction import Finding, Kind, Redaction, redact
 
 __all__ = ["DEFAULT_REGIONS", "Finding", "Kind", "Redaction", "UnknownRegion", "redact"]

@@ -14,12 +14,12 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from guard.errors import CallerError
+from guard.errors import UnknownRegion
 from guard.pii._notation import SHAPES, Sureness, international, national
 from guard.pii._plan import Plans, plan_of
 from guard.pii._words import said_after, said_before
 
-__all__ = ["DEFAULT_REGIONS", "UnknownRegion", "check_regions", "find_phones"]
+__all__ = ["DEFAULT_REGIONS", "check_regions", "find_phones"]
 
 DEFAULT_REGIONS = ("TR", "CY", "GB", "US")
 """Whose numbers are known without ``+``; Northern Cyprus dials as Türkiye does (+90 392)."""
@@ -76,20 +76,22 @@ _FRACTION = re.compile(r"\d{1,3}\.\d{4,}(?!\.)")
 _Span = tuple[int, int]
 
 
-class UnknownRegion(CallerError):
-    """A region that has no numbering plan."""
-
-
 @lru_cache(maxsize=64)
 def check_regions(regions: tuple[str, ...]) -> None:
-    """Refuse what cannot be a region, by its form: no plan is loaded for it.
+    """Refuse what has no numbering plan; loads ``phonenumbers`` for other regions than the default ones.
 
     Raises:
-        UnknownRegion: naming it.
+        UnknownRegion: naming it and the remedy.
     """
     for region in regions:
-        if re.fullmatch("[A-Z]{2}", region) is None:
-            raise UnknownRegion(f"region {region!r} has no numbering plan: use ISO 3166 codes such as 'TR'")
+        if region not in DEFAULT_REGIONS and region not in _supported():
+            raise UnknownRegion(f"region {region!r} has no numbering plan; write ISO 3166 codes such as 'TR' or 'GB'")
+
+
+def _supported() -> set[str]:
+    from phonenumbers import SUPPORTED_REGIONS
+
+    return SUPPORTED_REGIONS
 
 
 def find_phones(text: str, walls: Iterable[_Span], regions: tuple[str, ...]) -> list[_Span]:

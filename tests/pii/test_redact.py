@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from guard.errors import CallerError
 from guard.pii import Finding, Kind, UnknownRegion, redact
 
 EMAILS = [
@@ -170,11 +171,12 @@ def test_regions_are_the_callers() -> None:
     assert redact("+90 532 123 45 67", regions=()).text == "[PHONE]"
 
 
-@pytest.mark.parametrize("region", ["tr", "TUR", "90", ""])
+@pytest.mark.parametrize("region", ["tr", "TUR", "90", "", "ZZ"])
 def test_a_region_that_cannot_be_is_refused(region: str) -> None:
     """At once, not when the first number comes."""
-    with pytest.raises(UnknownRegion, match="ISO 3166"):
+    with pytest.raises(UnknownRegion, match=f"region {region!r} .*; write ISO 3166") as refused:
         redact("hello", regions=(region,))
+    assert isinstance(refused.value, CallerError)
 
 
 def test_importing_the_guard_does_not_import_phonenumbers() -> None:
