@@ -86,14 +86,17 @@ DATABASES = {"default": _database(environment.text("DATABASE_URL", f"sqlite:///{
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"discreet": {"()": "chatapp.discretion.DiscreetFilter"}},
+    "filters": {
+        "discreet": {"()": "chatapp.discretion.DiscreetFilter"},
+        "private": {"()": "guard.logs.RedactingFilter", "exceptions": False},  # the formatter shows no exception's text
+    },
     "formatters": {
         "line": {
             "()": "chatapp.discretion.DiscreetFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         }
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["discreet"]}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["discreet", "private"]}},
     "root": {"level": "WARNING", "handlers": ["stderr"]},
     "loggers": {
         "celery": {"level": "INFO"},
@@ -102,5 +105,8 @@ LOGGING = {
         # Django's default adds its own handlers here; ours is enough.
         "django": {"level": "WARNING", "handlers": [], "propagate": True},
         "django.request": {"level": "ERROR"},  # a person's mistake is no event
+        # uvicorn's own handlers would write exceptions with their text.
+        "uvicorn": {"handlers": [], "propagate": True},
+        "uvicorn.access": {"handlers": [], "propagate": True},
     },
 }

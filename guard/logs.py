@@ -1,7 +1,8 @@
 """One JSON line an event, whole lines over processes, in one file.
 
 Each line is one ``write`` to a file opened for appending, so lines of several processes never mix. No key, token or
-message text is ever passed to a logger here.
+message text is ever passed to a logger here; and each line is redacted (``guard.log_privacy``), also what an app or an
+exception adds.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import Any
 
 import structlog
 
-__all__ = ["configure", "get_logger"]
+from guard.log_privacy import RedactingFilter, name_of_id, redact_event
+
+__all__ = ["RedactingFilter", "configure", "get_logger", "name_of_id"]
 
 
 class _Descriptor:
@@ -76,6 +79,7 @@ def configure(path: str = "") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            redact_event,
             structlog.processors.JSONRenderer(sort_keys=False, default=str),
         ],
         logger_factory=_LineFile(path),
