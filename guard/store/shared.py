@@ -20,7 +20,7 @@ from guard.core.worker import Worker
 from guard.errors import StoreUnavailable
 from guard.store.connection import connect, within
 from guard.store.protocol import WORKER_TTL_S, Applied, ThreadEntry
-from guard.store.wire import SCRIPT, Wire, translated
+from guard.store.wire import SCRIPT, Wire, is_wrong_type, translated
 
 __all__ = ["CONNECTIONS_MAX", "RedisStore", "connect"]
 
@@ -93,7 +93,12 @@ class RedisStore:
     def thread_entry(self, thread_id: str, user_id: str = "") -> ThreadEntry:
         """Read what is known of a thread: one HMGET."""
         with self._request():
-            values: Any = self._client.hmget(self._wire.key("thread", thread_id), self._wire.thread_fields(user_id))
+            try:
+                values: Any = self._client.hmget(self._wire.key("thread", thread_id), self._wire.thread_fields(user_id))
+            except redis.ResponseError as error:
+                if not is_wrong_type(error):
+                    raise
+                return ThreadEntry()  # the next report of the thread puts it right
             return self._wire.thread_entry(values)
 
     def claim_refresh(self, thread_id: str, *, lease_s: float) -> bool:
@@ -139,8 +144,15 @@ class RedisStore:
             "reads": worker.reads,
             "seen": self._now(),
         }
+        key = self._wire.key("workers")
         with self._request():
-            self._client.hset(self._wire.key("workers"), worker.name, json.dumps(state))
+            try:
+                self._client.hset(key, worker.name, json.dumps(state))
+            except redis.ResponseError as error:
+                if not is_wrong_type(error):
+                    raise
+                self._client.delete(key)  # nothing is lost: each live worker says it again within a second
+                self._client.hset(key, worker.name, json.dumps(state))
 
     def retire(self, name: str) -> None:
         """Take a worker off the list."""
@@ -174,12 +186,15 @@ def _literal(key: str) -> str:
 
 def _workers(beats: Mapping[str, str]) -> Iterator[Worker]:
     for name, text in beats.items():
-        state = json.loads(text)
-        yield Worker(
-            name=name,
-            program=str(state["program"]),
-            pid=int(state["pid"]),
-            base=Mode(state["base"]),
-            seen=float(state["seen"]),
-            reads=bool(state.get("reads", True)),
-        )
+        try:
+            state = json.loads(text)
+            yield Worker(
+                name=name,
+                program=str(state["program"]),
+                pid=int(state["pid"]),
+                base=Mode(state["base"]),
+                seen=float(state["seen"]),
+                reads=bool(state.get("reads", True)),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue  # a later release's, or nobody's: no sign of life that this one can read

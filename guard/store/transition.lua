@@ -18,7 +18,12 @@ local arg = {}
 for i = 3, #ARGV, 2 do arg[ARGV[i]] = ARGV[i + 1] end
 
 local record, order, changes = {}, {}, {}
-local flat = redis.call('HGETALL', KEYS[1])
+local flat = redis.pcall('HGETALL', KEYS[1])
+if flat.err then -- of another type: nobody decides by it, and an operator's clear makes room
+  if event ~= 'clear' then return flat end
+  redis.call('DEL', KEYS[1])
+  flat = {}
+end
 for i = 1, #flat, 2 do record[flat[i]] = flat[i + 1] end
 
 local function text(field) return record[field] or '' end
@@ -348,9 +353,16 @@ local function keep_entry(milliseconds)
   if redis.call('PTTL', KEYS[2]) < milliseconds then redis.call('PEXPIRE', KEYS[2], math.ceil(milliseconds)) end
 end
 
+-- One of another type is dropped: an entry is a cache.
+local function own_entry()
+  local version = redis.pcall('HGET', KEYS[2], 'version')
+  if type(version) == 'table' and version.err then redis.call('DEL', KEYS[2]) end
+end
+
 local function pause_thread()
   if not arg.pause_s then return end
-  local version = tonumber(redis.call('HGET', KEYS[2], 'version') or '0')
+  own_entry()
+  local version = tonumber(redis.call('HGET', KEYS[2], 'version') or '') or 0
   if arg.thread_version ~= '' and tonumber(arg.thread_version) ~= version then return end
   local pause_until = now + tonumber(arg.pause_s)
   if pause_until > (tonumber(redis.call('HGET', KEYS[2], 'pause_until') or '') or 0) then
@@ -361,20 +373,22 @@ end
 
 local function keep_context()
   if not arg.context or tonumber(arg.epoch) ~= num('epoch') then return end
+  own_entry()
   local user = arg.user_id
   redis.call('HSET', KEYS[2], 'context:' .. user, arg.context, 'context_at:' .. user, string.format('%.17g', now))
   keep_entry(tonumber(arg.stale_s) * 1000)
 end
 
 local function forget_thread()
+  own_entry()
   local entry, had, version = redis.call('HGETALL', KEYS[2]), '0', 0
   for i = 1, #entry, 2 do
     local field, value = entry[i], tonumber(entry[i + 1])
     if field == 'version' then
-      version = value
-    elseif field == 'pause_until' and value > now then
+      version = value or 0
+    elseif field == 'pause_until' and value and value > now then
       had = '1'
-    elseif string.match(field, '^context_at:') and value + tonumber(arg.stale_s) > now then
+    elseif string.match(field, '^context_at:') and value and value + tonumber(arg.stale_s) > now then
       had = '1'
     end
   end

@@ -34,7 +34,12 @@ from guard.core.table import Pause, rule_for
 from guard.errors import StoreUnavailable
 from guard.store.protocol import CONTEXT_CHARACTERS_MAX, VERSION_TTL_S, Applied, Kept, ThreadEntry
 
-__all__ = ["SCRIPT", "Wire", "translated"]
+__all__ = ["COMMANDS", "SCRIPT", "Wire", "is_wrong_type", "translated"]
+
+COMMANDS = (
+    "+evalsha +script|load +time +hgetall +hget +hmget +hset +hdel +hincrby +set +del +pttl +pexpire +scan +select"
+)
+"""What a user of the store must be allowed to run, as the ACL writes it."""
 
 _NOT_OURS = "check ZEPGUARD_NAMESPACE, then `zep_mode --clear`"
 
@@ -89,14 +94,17 @@ class Wire:
         return ["pause_until", "why", "version", f"context:{user_id}", f"context_at:{user_id}"]
 
     def thread_entry(self, values: Sequence[str | None]) -> ThreadEntry:
-        """Read those fields."""
+        """Read those fields; what is not the guard's, or of a later release, is as good as nothing: it is a cache."""
         until, why, version, text, at = values
-        return ThreadEntry(
-            pause_until=float(until or 0.0),
-            why=Pause(why or Pause.NONE),
-            version=int(version or 0),
-            kept=Kept(text, float(at)) if text and at else None,
-        )
+        try:
+            return ThreadEntry(
+                pause_until=float(until or 0.0),
+                why=Pause(why or Pause.NONE),
+                version=int(version or 0),
+                kept=Kept(text, float(at)) if text and at else None,
+            )
+        except ValueError:
+            return ThreadEntry()
 
 
 def _arguments(event: Event, policy: Policy) -> tuple[str, dict[str, object]]:
@@ -189,13 +197,18 @@ def translated() -> Iterator[None]:
         ) from error
 
 
+def is_wrong_type(error: Exception) -> bool:
+    """Whether a key of ours was found to be of another type."""
+    return isinstance(error, redis.ResponseError) and "WRONGTYPE" in str(error)
+
+
 def _told(error: Exception) -> str:
     """What happened, and what to do about it."""
     what = f"the guard's store did not answer ({type(error).__name__}: {error})"
     if isinstance(error, redis.exceptions.NoPermissionError):
-        return f"{what}; give its user the commands in docs/settings.md (such as +evalsha) on the keys of the namespace"
+        return f"{what}; on the keys of ZEPGUARD_NAMESPACE its user needs {COMMANDS}"
     if isinstance(error, redis.AuthenticationError):
         return f"{what}; check user and password in GUARD_REDIS_URL"
-    if isinstance(error, redis.ResponseError) and "WRONGTYPE" in str(error):
+    if is_wrong_type(error):
         return f"the guard's store holds something that is not the guard's ({error}); {_NOT_OURS}"
     return f"{what}; check GUARD_REDIS_URL and the server"
