@@ -49,6 +49,7 @@ class OutboxMessage(_Message):
     claim = models.CharField(max_length=32, default="", blank=True)
     claimed_until = models.FloatField(default=0.0)  # unix seconds
     unsure = models.BooleanField(default=False)  # looked up before it is sent again
+    settles_at = models.FloatField(default=0.0, db_default=0.0)  # unix seconds; not sent again before
     behind = models.BooleanField(default=False, db_default=False)  # a hint: an earlier one of its thread waits
     forgotten = models.BooleanField(default=False, db_default=False)  # its text is gone, its request may be under way
     last_error = models.CharField(max_length=300, default="", blank=True)

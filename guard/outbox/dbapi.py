@@ -22,6 +22,7 @@ not_before        unix seconds; not tried before then
 claim,            whose it is while it is sent, and until when (unix seconds)
 claimed_until
 unsure            Zep may have it: looked up before it is sent again
+settles_at        unix seconds; a request of unknown fate may land until then, so it is not sent again before
 unknown           was sent again after a look-up without it; there twice if the first request landed later
 behind            a hint: an earlier message of its thread waits
 forgotten         its person was forgotten while it was under way; the text is gone
@@ -75,6 +76,7 @@ _TABLES = (
     claim TEXT NOT NULL DEFAULT '',
     claimed_until DOUBLE PRECISION NOT NULL DEFAULT 0,
     unsure BOOLEAN NOT NULL DEFAULT FALSE,
+    settles_at DOUBLE PRECISION NOT NULL DEFAULT 0,
     behind BOOLEAN NOT NULL DEFAULT FALSE,
     forgotten BOOLEAN NOT NULL DEFAULT FALSE,
     last_error TEXT NOT NULL DEFAULT '',

@@ -1,10 +1,10 @@
 """The delivery of claimed messages, and the loop that polls for them.
 
 In order per thread, threads in parallel, each message once as far as v3 allows: it has no safe replay (contract,
-section 6). A request that was given up may still be applied later, so a message of unknown fate first waits
-``ZEPGUARD_OUTBOX_SETTLE_S`` from the last moment at which it can have been sent, is then looked up by its outbox id,
-and is sent again only if it is absent. No message is there twice if Zep applies a request within that time; one that
-was sent again is marked and counted as *unknown*, since the first request may land later still.
+section 6). A request that was given up may still be applied later, so a message of unknown fate is looked up by its
+outbox id and, if it is absent, sent again only ``ZEPGUARD_OUTBOX_SETTLE_S`` after the last moment at which it can have
+been sent, and after a last look. No message is there twice if Zep applies a request within that time; one that was sent
+again is marked and counted as *unknown*, since the first request may land later still.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from guard.outbox.rows import Batch, OutboxRows, Row
 from guard.zep.calls import OutgoingMessage, ZepFailure
 
 if TYPE_CHECKING:
+    from guard.core.settings import Settings
     from guard.engine import WriteResult
     from guard.service import MemoryService
 
@@ -56,6 +57,14 @@ class _NotSent(Exception):
     """The mode, the breaker or the time left of the claim said no."""
 
 
+class _Unsettled(Exception):
+    """A request of unknown fate may still land, until ``at`` (unix seconds)."""
+
+    def __init__(self, at: float) -> None:
+        super().__init__("waits to see whether an earlier request is applied late")
+        self.at = at
+
+
 def _is_final(failure: ZepFailure) -> bool:
     """Whether Zep will never take what it just refused."""
     return failure.outcome is Outcome.REFUSED and failure.status not in _NOT_THE_MESSAGE
@@ -76,7 +85,10 @@ class _Delivery:
         """Deliver or bury each row; raises at the first failure that is to be tried again."""
         missing = self._missing()
         self._note_delivered([row for row in self._batch.rows if row not in missing])
-        again = [row.key for row in missing if row.tried]
+        settles_at = max((row.settles_at for row in missing), default=0.0)
+        if settles_at > self._clock():
+            raise _Unsettled(settles_at)
+        again = [row.key for row in missing if row.settles_at]
         if again:
             instruments.OUTBOX_UNKNOWN.inc(self._rows.sending_again(self._batch, again))
         if missing:
@@ -182,26 +194,31 @@ def deliver(
     try:
         delivery.run()
     except _NotSent as no:
-        rows.put_back(batch, not_before=clock() + POLL_S, unsure=(), error=str(no), attempted=False)
+        rows.put_back(batch, not_before=clock() + POLL_S, error=str(no), attempted=False)
+        return False
+    except _Unsettled as unsettled:
+        at = min(clock() + _backoff_s(settings, batch, draw), unsettled.at)
+        rows.put_back(batch, not_before=at, error=str(unsettled), attempted=True)
         return False
     except ZepFailure as failure:
-        backoff = backoff_s(
-            batch.attempts,
-            first_s=settings.outbox_backoff_s,
-            longest_s=settings.outbox_backoff_max_s,
-            draw=draw(),
-        )
-        settle_s = settings.outbox_settle_s if delivery.unsure else 0.0
+        now = clock()
         left = rows.put_back(
             batch,
-            not_before=clock() + max(backoff, failure.retry_after_s, settle_s),
-            unsure=delivery.unsure,
+            not_before=now + max(_backoff_s(settings, batch, draw), failure.retry_after_s),
             error=f"{failure.outcome}: {failure}",
             attempted=True,
+            unsure=delivery.unsure,
+            settles_at=now + settings.outbox_settle_s,
         )
         instruments.OUTBOX_RETRIED.inc(left)
         return False
     return True
+
+
+def _backoff_s(settings: Settings, batch: Batch, draw: Callable[[], float]) -> float:
+    return backoff_s(
+        batch.attempts, first_s=settings.outbox_backoff_s, longest_s=settings.outbox_backoff_max_s, draw=draw()
+    )
 
 
 class DeliveryLoop:

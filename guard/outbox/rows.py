@@ -24,7 +24,8 @@ class Row:
 
     Attributes:
         unsure: Zep may have it; it is looked up before it is sent again.
-        tried: why it is unsure: an attempt of unknown fate. Not set for a dead letter that an operator sends again.
+        settles_at: unix seconds; a request of unknown fate may land until then, so it is not sent again before. 0: no
+            such request, as of a new message or a dead letter that an operator sends again.
     """
 
     key: int
@@ -33,7 +34,7 @@ class Row:
     content: str = field(repr=False)
     created_at: str
     unsure: bool
-    tried: bool
+    settles_at: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,8 +109,9 @@ class OutboxRows(Protocol):
     def claim(self, *, now: float, lease_s: float, settle_s: float = SETTLE_S) -> Batch | None:
         """Claim the messages of one thread that is due, or None.
 
-        At most one batch of a thread is claimed at a time. A claim whose lease has run out (its process died) is
-        given anew ``settle_s`` later, its rows unsure. The thread that waits longest and the newest take turns.
+        At most one batch of a thread is claimed at a time. A claim whose lease has run out (its process died) is given
+        anew, its rows unsure until ``settle_s`` after the lease. The thread that waits longest and the newest take
+        turns.
         """
 
     def sending_again(self, batch: Batch, keys: Collection[int]) -> int:
@@ -118,15 +120,25 @@ class OutboxRows(Protocol):
     def delivered(self, batch: Batch, keys: Collection[int], *, now: float) -> int:
         """Zep has these, also if the claim was lost meanwhile; gives how many were not known to be there."""
 
-    def put_back(self, batch: Batch, *, not_before: float, unsure: Collection[int], error: str, attempted: bool) -> int:
+    def put_back(
+        self,
+        batch: Batch,
+        *,
+        not_before: float,
+        error: str,
+        attempted: bool,
+        unsure: Collection[int] = (),
+        settles_at: float = 0.0,
+    ) -> int:
         """Give up the claim on what is left of the batch, until ``not_before``; gives how many rows that were.
 
         Args:
             batch: what was claimed.
             not_before: when it is due again.
-            unsure: keys of those that Zep may have got by this attempt.
             error: why, for an operator.
             attempted: whether it counts as an attempt.
+            unsure: keys of those that Zep may have got, or get, by this attempt.
+            settles_at: until when.
         """
 
     def bury(self, batch: Batch, key: int, *, reason: str, now: float) -> bool:

@@ -38,11 +38,11 @@ _EARLIER = (
     + _WAITING.format("e.")
     + ")"
 )
-_ABANDONED = "state = 'sending' AND claimed_until <= %(dead)s"
+_ABANDONED = "state = 'sending' AND claimed_until <= %(now)s"
 _DUE = f"((state = 'pending' AND not_before <= %(now)s) OR ({_ABANDONED}))"
 _LANDING = (
-    "((state = 'sending' AND claimed_until > %(dead)s)"
-    " OR (state = 'pending' AND unsure AND attempts > 0 AND not_before > %(now)s))"
+    "((state = 'sending' AND claimed_until > %(now)s - %(settle)s)"
+    " OR (state = 'pending' AND unsure AND settles_at > %(now)s))"
 )
 
 
@@ -109,7 +109,7 @@ class SqlRows:
 
     def claim(self, *, now: float, lease_s: float, settle_s: float = SETTLE_S) -> Batch | None:
         """Claim the messages of one thread that is due, or None; see ``OutboxRows``."""
-        at = {"now": now, "dead": now - settle_s, "until": now + lease_s}
+        at = {"now": now, "settle": settle_s, "until": now + lease_s}
         first = next(self._turn) % len(_LOOKS)
         turns = (_Look(_ABANDONED, "claimed_until, id"), *_LOOKS[first:], *_LOOKS[:first])
         for look in turns:
@@ -140,27 +140,34 @@ class SqlRows:
             head = self._lock(cursor, key, at)
             if head is None:
                 return None
-            user_id, thread_id, state, attempts = head
+            user_id, thread_id, attempts = head
             cursor.execute(
-                "SELECT id, outbox_id, role, content, created_at, state, unsure, attempts"
-                f" FROM {self._messages} WHERE thread_id = %(thread_id)s AND id >= %(key)s AND {_WAITING.format('')}"
-                f" ORDER BY id LIMIT {BATCH_MAX}",
+                f"SELECT id FROM {self._messages} WHERE thread_id = %(thread_id)s AND id >= %(key)s"
+                f" AND {_WAITING.format('')} ORDER BY id LIMIT {BATCH_MAX}",
                 {"thread_id": thread_id, "key": key},
             )
-            found = cursor.fetchall()
+            keys, named = _names([found for (found,) in cursor.fetchall()])
             claim = secrets.token_hex(16)
-            keys, named = _names([row[0] for row in found])
+            # What is still ``sending`` was claimed by a process that died, and sent by the end of its lease, if at all.
             cursor.execute(
-                f"UPDATE {self._messages} SET state = 'sending', claim = %(claim)s, claimed_until = %(until)s,"
-                f" attempts = attempts + 1, behind = (id <> %(key)s) WHERE id IN ({keys})",
-                {**named, "claim": claim, "until": at["until"], "key": key},
+                f"UPDATE {self._messages} SET attempts = attempts + 1, behind = (id <> %(key)s), claim = %(claim)s,"
+                " unsure = (unsure OR state = 'sending'),"
+                " settles_at = CASE WHEN state = 'sending' THEN claimed_until + %(settle)s ELSE settles_at END,"
+                f" state = 'sending', claimed_until = %(until)s WHERE id IN ({keys})",
+                {**named, "claim": claim, "key": key, "until": at["until"], "settle": at["settle"]},
             )
+            cursor.execute(
+                f"SELECT id, outbox_id, role, content, created_at, unsure, settles_at FROM {self._messages}"
+                f" WHERE id IN ({keys}) ORDER BY id",
+                named,
+            )
+            rows = [_row(found) for found in cursor.fetchall()]
         return Batch(
             claim=claim,
             until=at["until"],
             user_id=user_id,
             thread_id=thread_id,
-            rows=[_row(row, abandoned=state == "sending") for row in found],
+            rows=rows,
             attempts=attempts + 1,
         )
 
@@ -169,7 +176,7 @@ class SqlRows:
         if not self._database.skips_locked:  # the one writer's place, before anything is read
             cursor.execute(f"UPDATE {self._messages} SET claim = claim WHERE id = %(key)s", {"key": key})
         cursor.execute(
-            f"SELECT user_id, thread_id, state, attempts FROM {self._messages}"
+            f"SELECT user_id, thread_id, attempts FROM {self._messages}"
             f" WHERE id = %(key)s AND {_DUE} AND NOT forgotten"
             + (" FOR UPDATE SKIP LOCKED" if self._database.skips_locked else ""),
             {**at, "key": key},
@@ -230,15 +237,25 @@ class SqlRows:
         self._next_in_line(batch.thread_id)
         return news
 
-    def put_back(self, batch: Batch, *, not_before: float, unsure: Collection[int], error: str, attempted: bool) -> int:
+    def put_back(
+        self,
+        batch: Batch,
+        *,
+        not_before: float,
+        error: str,
+        attempted: bool,
+        unsure: Collection[int] = (),
+        settles_at: float = 0.0,
+    ) -> int:
         """Give up the claim on what is left of the batch; see ``OutboxRows``."""
-        unsure_keys, named = _names([row.key for row in batch.rows if row.unsure or row.key in unsure])
-        left, also_named = _names([row.key for row in batch.rows], "r")
+        unsure_keys, named = _names(unsure, "u")
+        keys, also_named = _names([row.key for row in batch.rows])
         with self._database.transaction() as cursor:
             cursor.execute(
                 f"UPDATE {self._messages} SET state = 'pending', claim = '', not_before = %(not_before)s,"
-                f" last_error = %(error)s, attempts = attempts - %(back)s, unsure = (id IN ({unsure_keys}))"
-                f" WHERE id IN ({left}) AND claim = %(claim)s AND state = 'sending'",
+                f" last_error = %(error)s, attempts = attempts - %(back)s, unsure = (unsure OR id IN ({unsure_keys})),"
+                f" settles_at = CASE WHEN id IN ({unsure_keys}) THEN %(settles_at)s ELSE settles_at END"
+                f" WHERE id IN ({keys}) AND claim = %(claim)s AND state = 'sending'",
                 {
                     **named,
                     **also_named,
@@ -246,6 +263,7 @@ class SqlRows:
                     "error": error[:ERROR_CHARACTERS_MAX],
                     "back": 0 if attempted else 1,
                     "claim": batch.claim,
+                    "settles_at": settles_at,
                 },
             )
             back = cursor.rowcount
@@ -296,8 +314,9 @@ class SqlRows:
         carried = _CARRIED.replace(", attempts", "")
         with self._database.transaction() as cursor:
             cursor.execute(
-                f"INSERT INTO {self._messages} ({carried}, attempts, unsure, state, not_before, claim, claimed_until,"
-                f" behind, forgotten, last_error) SELECT {carried}, 0, TRUE, 'pending', 0, '', 0, FALSE, FALSE, reason"
+                f"INSERT INTO {self._messages} ({carried}, attempts, unsure, settles_at, state, not_before, claim,"
+                " claimed_until, behind, forgotten, last_error)"
+                f" SELECT {carried}, 0, TRUE, 0, 'pending', 0, '', 0, FALSE, FALSE, reason"
                 f" FROM {self._letters} WHERE id = %(key)s",
                 {"key": key},
             )
@@ -334,7 +353,7 @@ class SqlRows:
         self, *, now: float, keep_s: float, dead_keep_s: float, settle_s: float = SETTLE_S, limit: int = 1000
     ) -> int:
         """Delete what is old enough, and clear hints that are left over; gives how many rows went."""
-        at = {"now": now, "dead": now - settle_s, "old": now - keep_s, "old_letter": now - dead_keep_s}
+        at = {"now": now, "settle": settle_s, "old": now - keep_s, "old_letter": now - dead_keep_s}
         gone = 0
         for table, which in (
             (self._messages, "state = 'delivered' AND delivered_at <= %(old)s ORDER BY delivered_at"),
@@ -367,7 +386,7 @@ class SqlRows:
 
     def forget_user(self, user_id: str, *, now: float, settle_s: float = SETTLE_S) -> Forgotten:
         """Delete the person's messages and dead letters; see ``OutboxRows``."""
-        at = {"user_id": user_id, "now": now, "dead": now - settle_s}
+        at = {"user_id": user_id, "now": now, "settle": settle_s}
         with self._database.transaction() as cursor:
             cursor.execute(f"DELETE FROM {self._messages} WHERE user_id = %(user_id)s AND NOT {_LANDING}", at)
             messages = cursor.rowcount
@@ -377,9 +396,9 @@ class SqlRows:
             cursor.execute(f"DELETE FROM {self._letters} WHERE user_id = %(user_id)s", at)
             letters = cursor.rowcount
             cursor.execute(
-                "SELECT MAX(CASE WHEN state = 'sending' THEN claimed_until + %(settle)s ELSE not_before END)"
+                "SELECT MAX(CASE WHEN state = 'sending' THEN claimed_until + %(settle)s ELSE settles_at END)"
                 f" FROM {self._messages} WHERE user_id = %(user_id)s",
-                {**at, "settle": settle_s},
+                at,
             )
             [(until,)] = cursor.fetchall()
         return Forgotten(messages=messages, dead_letters=letters, wait_until=until or 0.0)
@@ -394,17 +413,16 @@ def _names(values: Collection[int], prefix: str = "k") -> tuple[str, dict[str, i
     return ", ".join(f"%({name})s" for name in named) or "-1", named
 
 
-def _row(found: Sequence[Any], *, abandoned: bool) -> Row:
-    key, outbox_id, role, content, created_at, state, unsure, attempts = found
-    under_way = abandoned and state == "sending"
+def _row(found: Sequence[Any]) -> Row:
+    key, outbox_id, role, content, created_at, unsure, settles_at = found
     return Row(
         key=key,
         outbox_id=_uuid(outbox_id),
         role=role,
         content=content,
         created_at=_moment(created_at).isoformat().replace("+00:00", "Z"),
-        unsure=bool(unsure) or under_way,
-        tried=(bool(unsure) and attempts > 0) or under_way,
+        unsure=bool(unsure),
+        settles_at=settles_at,
     )
 
 

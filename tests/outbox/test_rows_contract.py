@@ -34,7 +34,7 @@ def keys(batch: Batch | None) -> list[int]:
 
 
 def put_back(outbox: Any, batch: Batch, until: float = NOW, **more: Any) -> int:
-    return outbox.rows.put_back(batch, not_before=until, **{"unsure": (), "error": "why", "attempted": True, **more})
+    return outbox.rows.put_back(batch, not_before=until, **{"error": "why", "attempted": True, **more})
 
 
 # -- accept ----------------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def test_a_batch_is_one_threads_messages_in_order(outbox: Any) -> None:
     assert (batch.thread_id, batch.user_id, batch.attempts, batch.until) == ("a", "u", 1, NOW + 10)
     assert contents(batch) == ["a 0", "a 1", "a 2"]
     assert [row.outbox_id for row in batch.rows] == ids
-    assert not any(row.unsure or row.tried for row in batch.rows)
+    assert not any(row.unsure or row.settles_at for row in batch.rows)
     assert all(row.created_at.endswith("Z") for row in batch.rows)
     assert contents(claim(outbox)) == ["b 0"]
     assert claim(outbox) is None
@@ -149,27 +149,28 @@ def test_what_was_not_sent_counts_as_no_attempt(outbox: Any) -> None:
 def test_put_back_remembers_whose_fate_is_unknown(outbox: Any) -> None:
     outbox.accept("a", "0", "1")
     batch = claim(outbox)
-    put_back(outbox, batch, unsure=keys(batch)[:1])
+    put_back(outbox, batch, unsure=keys(batch)[:1], settles_at=NOW + 30)
     outbox.accept("a", "2")
     again = claim(outbox)
-    assert [(row.unsure, row.tried) for row in again.rows] == [(True, True), (False, False), (False, False)]
+    assert [(row.unsure, row.settles_at) for row in again.rows] == [(True, NOW + 30), (False, 0), (False, 0)]
     put_back(outbox, again)
-    assert [row.unsure for row in claim(outbox).rows] == [True, False, False]
+    assert [row.settles_at for row in claim(outbox).rows] == [NOW + 30, 0, 0]
 
 
-def test_a_claim_that_ran_out_is_given_anew_once_it_has_settled(outbox: Any) -> None:
+def test_a_claim_that_ran_out_is_given_anew_and_its_rows_are_unsure(outbox: Any) -> None:
     """Its process died, and may have sent them at the lease's very end; what came later was surely not sent."""
     outbox.accept("a", "0", "1")
     dead = claim(outbox)
     outbox.accept("a", "2")
-    assert claim(outbox, NOW + 10 + SETTLE_S - 0.01) is None
-    batch = claim(outbox, NOW + 10 + SETTLE_S)
+    assert claim(outbox, NOW + 9.99) is None
+    batch = claim(outbox, NOW + 15)
     assert contents(batch) == ["0", "1", "2"]
-    assert [(row.unsure, row.tried) for row in batch.rows] == [(True, True), (True, True), (False, False)]
+    settles_at = NOW + 10 + SETTLE_S
+    assert [(row.unsure, row.settles_at) for row in batch.rows] == [(True, settles_at), (True, settles_at), (False, 0)]
     assert put_back(outbox, dead) == 0
-    assert claim(outbox, NOW + 49) is None
+    assert claim(outbox, NOW + 24) is None
     put_back(outbox, batch, attempted=False)
-    assert [row.unsure for row in claim(outbox, NOW + 50).rows] == [True, True, False]
+    assert [row.settles_at for row in claim(outbox, NOW + 50).rows] == [settles_at, settles_at, 0]
 
 
 def test_delivered_counts_also_when_the_claim_was_lost(outbox: Any) -> None:
@@ -357,7 +358,7 @@ def test_a_dead_letter_sent_again_goes_to_the_end_of_its_thread_and_is_looked_up
     again = claim(outbox)
     assert contents(again) == ["later", "bad"]
     assert again.rows[1].outbox_id == outbox_id
-    assert [(row.unsure, row.tried) for row in again.rows] == [(False, False), (True, False)]
+    assert [(row.unsure, row.settles_at) for row in again.rows] == [(False, 0), (True, 0)]
     assert [bool(unknown) for unknown in outbox.stored("unknown")] == [False, True]
 
 
@@ -447,7 +448,7 @@ def test_what_was_given_up_and_then_forgotten_is_never_sent_again(outbox: Any) -
     outbox.accept("a", "0", user_id="ali")
     batch = claim(outbox)
     outbox.rows.forget_user("ali", now=NOW, settle_s=SETTLE_S)
-    put_back(outbox, batch, NOW + SETTLE_S, unsure=keys(batch))
+    put_back(outbox, batch, unsure=keys(batch), settles_at=NOW + SETTLE_S)
     assert claim(outbox, NOW + 1000) is None
     waits = outbox.rows.forget_user("ali", now=NOW + 1, settle_s=SETTLE_S)
     assert waits.wait_until == NOW + SETTLE_S
@@ -458,7 +459,7 @@ def test_what_was_given_up_and_then_forgotten_is_never_sent_again(outbox: Any) -
 def test_what_was_given_up_before_it_was_forgotten_is_waited_for_too(outbox: Any) -> None:
     outbox.accept("a", "0", user_id="ali")
     batch = claim(outbox)
-    put_back(outbox, batch, NOW + SETTLE_S, unsure=keys(batch))
+    put_back(outbox, batch, unsure=keys(batch), settles_at=NOW + SETTLE_S)
     assert outbox.rows.forget_user("ali", now=NOW + 1, settle_s=SETTLE_S).wait_until == NOW + SETTLE_S
     assert outbox.stored("content") == [""]
     assert claim(outbox, NOW + 1000) is None
