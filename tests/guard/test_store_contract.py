@@ -306,9 +306,12 @@ def test_a_key_of_another_type_is_a_store_that_cannot_be_used(valkey: redis.Redi
     valkey.set(f"{namespace}:mode", "hello")
     valkey.set(f"{namespace}:workers", "hello")
     store = RedisStore(valkey, namespace=namespace)
-    for ask in (store.snapshot, store.workers, lambda: store.apply(Clear())):
-        with pytest.raises(StoreUnavailable):
+    for ask in (store.snapshot, store.workers, lambda: store.apply(ResetFailures())):
+        with pytest.raises(StoreUnavailable, match="zep_mode --clear"):
             ask()
+    assert store.apply(Clear()).record.generation == 1
+    store.beat(Worker(name="w", program="p", pid=1, base=Mode.OFF))
+    assert [worker.name for worker in store.workers()] == ["w"]
 
 
 def test_a_server_that_is_away_is_named_and_not_waited_for() -> None:
