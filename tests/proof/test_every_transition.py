@@ -63,11 +63,12 @@ def differences(cell: Cell, name: str) -> Iterator[str]:
                 for f in fields(after)
                 if f.compare and getattr(after, f.name) != getattr(told.record, f.name)
             ]
-            yield f"{state.name}, {report.ticket}, {report.worker}, {state.policy.witnesses}: {changed} {said} {told.log}"
+            where = f"{state.name}, {report.ticket}, {report.worker}, {state.policy.witnesses}"
+            yield f"{where}: {changed} {said} {told.log}"
         pause_s, why = pause_of(report, state.policy)
-        ruled = table.rule_for(*cell).pause.value
-        if (state.policy.pause_s(report), ruled) != (pause_s, why):
-            yield f"{state.name}: a pause of {state.policy.pause_s(report)} s ({ruled}), by the rules {pause_s} s ({why})"
+        paused = (state.policy.pause_s(report), table.rule_for(*cell).pause.value)
+        if paused != (pause_s, why):
+            yield f"{state.name}: a pause of {paused}, by the rules {(pause_s, why)}"
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -141,9 +142,9 @@ def mutants(rule: Rule) -> Iterator[tuple[str, Any, Rule]]:
 
 
 def same_by_design(rule: Rule, name: str, value: Any) -> bool:
-    """Whether a changed entry says nothing: another entry of the same row decides, as docs/modes.md orders them.
+    """Whether a changed entry says nothing, since another entry of the same row decides.
 
-    - A restore sets the count to 0 and ends the hold itself: its row's count (0 or nothing), force and hold say nothing.
+    - A restore sets count, force and hold itself: those of its row (but a count of 1 more) say nothing.
     - A hold as long as Zep asked for gives the reason itself: its row's force says nothing, nor does a count of 0.
     - A force starts a new count: a count of 0 beside it says nothing.
     - A restore closes both breakers: a success told to the read breaker besides says nothing.
@@ -157,7 +158,9 @@ def same_by_design(rule: Rule, name: str, value: Any) -> bool:
     if name == "force":
         return rule.restore or rule.hold is Hold.RETRY_AFTER
     if name == "hold":
-        return rule.restore or (rule.force is None and value is not Hold.RETRY_AFTER and rule.hold is not Hold.RETRY_AFTER)
+        return rule.restore or (
+            rule.force is None and value is not Hold.RETRY_AFTER and rule.hold is not Hold.RETRY_AFTER
+        )
     return False
 
 

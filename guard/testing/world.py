@@ -1,0 +1,76 @@
+"""A memory service over the fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from guard.core.settings import Settings, read_settings
+from guard.service import MemoryService
+from guard.testing.clock import FakeClock
+from guard.testing.recorder import EventRecorder
+from guard.testing.store import FakeStore
+from guard.testing.zep import FakeZep
+
+__all__ = ["Guarded", "guarded"]
+
+_READ_WRITE = {
+    "FLAG_ZEP_WRITE": "true",
+    "FLAG_ZEP_READ": "true",
+    "ZEP_ENABLED": "true",
+    "ZEP_API_KEY": "guard.testing",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Guarded:
+    """A ``MemoryService`` and the fakes under it."""
+
+    memory: MemoryService
+    settings: Settings
+    clock: FakeClock
+    store: FakeStore
+    zep: FakeZep
+    seen: EventRecorder
+
+    def another(self, environ: Mapping[str, str] | None = None) -> Guarded:
+        """One more process of the same fleet: the same clock, store and Zep, a recorder of its own.
+
+        Args:
+            environ: variables that differ from those of ``read_write``; by default the settings are the same.
+        """
+        settings = self.settings if environ is None else read_settings({**_READ_WRITE, **environ})
+        return _over(settings, self.clock, self.store, self.zep)
+
+
+def guarded(environ: Mapping[str, str] | None = None, *, wall: float = 1_700_000_000.0) -> Guarded:
+    """Make a memory service that runs on a clock, a store and a Zep of the test's own.
+
+    >>> app = guarded({"FLAG_ZEP_READ": "false"})
+    >>> app.memory.mode().value
+    'write_only'
+
+    Args:
+        environ: the guard's variables that differ from those of ``read_write``; those of the process count for nothing.
+        wall: unix seconds at the start.
+
+    Raises:
+        SettingsError: naming the variable, its value and the remedy.
+    """
+    settings = read_settings({**_READ_WRITE, **(environ or {})})
+    clock = FakeClock(wall)
+    return _over(settings, clock, FakeStore(clock, settings.policy), FakeZep(clock))
+
+
+def _over(settings: Settings, clock: FakeClock, store: FakeStore, zep: FakeZep) -> Guarded:
+    seen = EventRecorder(clock)
+    memory = MemoryService(
+        settings,
+        program="guard.testing",
+        store=lambda: store,
+        zep=lambda: zep,
+        telemetry=seen,
+        monotonic=clock.monotonic,
+        wall=clock.wall,
+    )
+    return Guarded(memory=memory, settings=settings, clock=clock, store=store, zep=zep, seen=seen)
