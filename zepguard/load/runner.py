@@ -36,6 +36,7 @@ def generate(
         *(sys.executable, "-m", "locust", "-f", str(loadtests_folder() / "locustfile.py")),
         *("--stage", stage.name, "--stack", str(Path(info.run_dir) / "stack.json"), "--samples", str(samples)),
         *("--users", str(users), "--rate", f"{rate_per_s:g}", "--run-time", f"{duration_s}s"),
+        "--skip-log-setup",  # and with it Locust's tables
     ]
     # A session of its own: Ctrl-C in a terminal goes to us alone. Its own verdict is about the same samples.
     child = subprocess.Popen(

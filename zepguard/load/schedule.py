@@ -22,7 +22,7 @@ SHARE = 0.5
 
 TURNS_IN_CHAT = 6
 """Turns of one thread. Its first two read from Zep (a thread that Zep does not know yet is not cached), the others may
-hit the cache: more than the checklist's 40 %. A third of the turns wait for Zep, so that a p95 of all turns shows it."""
+hit the cache: more than the checklist's 40 %. A third of the turns wait for Zep, so a p95 of all turns shows it."""
 
 
 class Arm(StrEnum):
