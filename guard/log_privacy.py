@@ -5,8 +5,8 @@ of ``logging`` (Celery, uvicorn, Django). What is found counts into ``memory_pii
 outbox. Neither raises, and neither loses a line: what cannot be read is withheld, and the line says so.
 
 An id (``user_id``, ``thread_id``) that holds an e-mail address becomes ``email:`` and the first 16 hex digits of the
-SHA-256 of the whole id, so that the lines of one person can still be put together. It is a name, no secret: who knows
-the address can compute it. Other ids stay as they are.
+SHA-256 of the whole id, one that holds a phone number ``phone:`` and the same, so that the lines of one person can
+still be put together. It is a name, no secret: who knows the address can compute it. Other ids stay as they are.
 
 Cost is bounded: of a text the first 8,192 characters are kept (of a traceback the last), of an event 32,768 in 512
 values, six levels deep. No source for these but that an event of this product has under 2,000 characters.
@@ -62,14 +62,16 @@ def _redaction(text: str) -> Redaction:
 
 
 def name_of_id(identity: str) -> str:
-    """Return how an id stands in log lines: ``email:`` and a hash if it holds an e-mail address, else the id itself.
+    """Return how an id stands in log lines: its kind and a hash if it holds an address or a number, else the id itself.
 
     Args:
         identity: a user's or thread's id, as the app knows it; case and blanks count.
     """
-    if any(finding.kind == "email" for finding in _redaction(identity).findings):
-        return "email:" + hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return identity
+    findings = _redaction(identity).findings
+    if not findings:
+        return identity
+    kind = min(finding.kind.value for finding in findings)  # email before phone
+    return f"{kind}:{hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
