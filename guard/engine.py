@@ -106,7 +106,7 @@ class WriteResult:
         return self.sent and self.failure is None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(slots=True)
 class _Read:
     """A read under way: whose, what was decided, and what is known of its thread."""
 
@@ -252,7 +252,7 @@ class Engine:
             return (yield from self._expire(admission))
         epoch = seen.record.epoch
         kept = self._contexts.get(user_id, thread_id, epoch) if admission.mode.reads else None
-        read = _Read(user_id=user_id, thread_id=thread_id, admission=admission, epoch=epoch, kept=kept)
+        read = _Read(user_id, thread_id, admission, epoch, kept)
         if admission.verdict is Verdict.SKIP:
             return (yield from self._unread(read, seen.now, ContextStatus.SKIPPED, admission.detail))
         if admission.verdict is Verdict.PROBE:
@@ -268,7 +268,7 @@ class Engine:
         """Look into the store's layer; go to Zep unless it has the answer, a pause, or somebody who is at it."""
         entry = yield from self._entry(read)
         if entry.kept is not None and (read.kept is None or entry.kept.at >= read.kept.at):
-            read = replace(read, kept=entry.kept)
+            read.kept = entry.kept
             self._contexts.put(read.user_id, read.thread_id, read.epoch, entry.kept)
         if self._fresh(read.kept, now):
             return (yield from self._from_cache(read, now, ContextStatus.CACHED, "store"))
@@ -280,7 +280,8 @@ class Engine:
             mine = yield from self._ask(lambda store: store.claim_refresh(read.thread_id, lease_s=lease_s))
             if mine is False:
                 return (yield from self._unread(read, now, ContextStatus.SKIPPED, "refreshing"))
-        return (yield from self._read(replace(read, version=entry.version), now))
+        read.version = entry.version
+        return (yield from self._read(read, now))
 
     def _entry(self, read: _Read) -> Steps[ThreadEntry]:
         if self.sight.alone:
@@ -314,10 +315,7 @@ class Engine:
                 return (yield from self._unread(read, now, ContextStatus.SKIPPED, detail))
             thread_id = read.thread_id
             called = yield from self._call(ticket, Operation.READ, lambda zep: zep.read_context(thread_id))
-            report = self._report_of(ticket, called, thread_id)
-            text = called.value.text if called.failure is None else ""
-            report = replace(report, thread_version=read.version, user_id=read.user_id, context=text, epoch=read.epoch)
-            applied = yield from self._report(report, called)
+            applied = yield from self._report(self._report_of_read(ticket, called, read), called)
         finally:
             free.append(slot)
         return (yield from self._context(read, called, applied))
@@ -406,6 +404,21 @@ class Engine:
             raise
         return called
 
+    def _report_of_read(self, ticket: Ticket, called: Called, read: _Read) -> Report:
+        failure = called.failure
+        return Report(
+            ticket=ticket,
+            outcome=called.outcome,
+            retry_after_s=failure.retry_after_s if failure else 0.0,
+            thread_id=read.thread_id,
+            thread_version=read.version,
+            latency_s=called.latency_s,
+            worker=self.worker,
+            user_id=read.user_id,
+            context="" if failure else called.value.text,
+            epoch=read.epoch,
+        )
+
     def _report_of(self, ticket: Ticket, called: Called, thread_id: str) -> Report:
         return Report(
             ticket=ticket,
@@ -418,7 +431,10 @@ class Engine:
 
     def _report(self, report: Report, called: Called) -> Steps[Applied]:
         applied = yield from self._apply(report)
-        counted = [int(e.detail) for e in applied.effects if e.kind is EffectKind.FAILURE_COUNTED]
+        failures = applied.record.failures
+        for effect in applied.effects:
+            if effect.kind is EffectKind.FAILURE_COUNTED:
+                failures = int(effect.detail)
         ticket = report.ticket
         yield Tell(
             CallEnded(
@@ -426,9 +442,9 @@ class Engine:
                 outcome=called.outcome,
                 latency_s=called.latency_s,
                 thread_id=report.thread_id,
-                failures=counted[0] if counted else applied.record.failures,
+                failures=failures,
                 probe=bool(ticket.token) and ticket.phase == "probe",
-                message=str(called.failure or ""),
+                message="" if called.failure is None else str(called.failure),
             )
         )
         yield from self._told(applied)

@@ -15,7 +15,7 @@ from guard.core.modes import Mode
 from guard.core.results import ContextResult
 from guard.core.settings import Settings, read_settings
 from guard.core.worker import Worker
-from guard.engine import Ask, Call, Called, Command, Engine, Steps, Tell, WriteResult
+from guard.engine import Call, Called, Command, Engine, Steps, Tell, WriteResult
 from guard.errors import StoreUnavailable
 from guard.heartbeat import Heartbeat
 from guard.notices import StoreAnswered
@@ -228,16 +228,14 @@ class MemoryService:
             return result
 
     def _carry_out(self, command: Command) -> Any:
-        match command:
-            case Ask(ask):
-                try:
-                    return ask(self.store())
-                except StoreUnavailable as error:
-                    return error
-            case Call():
-                return self._call(command)
-            case Tell(notice):
-                return self._telemetry.tell(notice)
+        if isinstance(command, Tell):
+            return self._telemetry.tell(command.notice)
+        if isinstance(command, Call):
+            return self._call(command)
+        try:
+            return command.ask(self.store())
+        except StoreUnavailable as error:
+            return error
 
     def _call(self, call: Call) -> Called:
         started = self._monotonic()
