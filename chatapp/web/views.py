@@ -13,8 +13,10 @@ from chatapp import memory, metrics
 from chatapp.turns.asking import open_turn
 from chatapp.web.answers import answer_at_once, answer_in_pieces, refuse, unavailable
 from chatapp.web.requests import Refusal, may_scrape, read_question, wants_stream
+from guard.django.outbox import DjangoRows
 from guard.logs import get_logger
 from guard.metrics import exposition
+from guard.outbox.collector import OutboxCollector
 
 __all__ = ["CHAT_PATH", "bad_request", "chat", "health", "not_found", "scrape", "unexpected"]
 
@@ -42,7 +44,7 @@ def scrape(request: HttpRequest) -> HttpResponse:
             raise Refusal(401, "The metrics need a token.", "Send the header Authorization: Bearer <token>.")
     except Refusal as refusal:
         return refuse(refusal, {"Allow": "GET"} if refusal.status == 405 else None)
-    body, content_type = exposition.render(memory.service())
+    body, content_type = exposition.render(memory.service(), more=[OutboxCollector(DjangoRows())])
     return HttpResponse(body, content_type=content_type)
 
 

@@ -33,16 +33,20 @@ class _Folder(Collector):
             return found
 
 
-def render(service: MemoryService, registry: CollectorRegistry = REGISTRY) -> tuple[bytes, str]:
+def render(
+    service: MemoryService, registry: CollectorRegistry = REGISTRY, *, more: Iterable[Collector] = ()
+) -> tuple[bytes, str]:
     """Give the scrape's body and content type (text format 0.0.4).
 
     Args:
         service: whose store holds the record.
         registry: the process's own metrics, where there is no multiprocess folder.
+        more: what else is read at a scrape, such as ``guard.outbox.collector.OutboxCollector``.
     """
     fleet = FleetCollector(service.store, service.base_mode)
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
     scrape = CollectorRegistry()
     scrape.register(_Folder(Path(folder)) if folder else registry)
-    scrape.register(fleet)
+    for collector in (fleet, *more):
+        scrape.register(collector)
     return generate_latest(scrape), CONTENT_TYPE_PLAIN_0_0_4
