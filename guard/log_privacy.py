@@ -198,11 +198,11 @@ class _Clean:
 
     def value(self, value: Any, depth: int) -> Any:
         """Any value; ``depth`` is how many levels may come."""
-        if value is None or isinstance(value, (int, float)):
-            return value
         self._values -= 1
         if self._values < 0:
             return "(withheld: too many values)"
+        if value is None or isinstance(value, (int, float)):
+            return value
         if isinstance(value, str):
             return self.text(str.__str__(value))
         if isinstance(value, (Mapping, list, tuple, Set)):
