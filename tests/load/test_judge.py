@@ -178,8 +178,8 @@ def test_a_downgrade_is_a_no_go_where_it_is_forbidden_and_a_doubt_elsewhere() ->
 
 
 def test_turns_of_the_warm_up_do_not_count() -> None:
-    cold = [turn(arm, due_s=4.9, sent_s=4.9, first_token_s=6, error="503") for arm in Arm for _ in range(50)]
-    judgement = judge(run(off=[turn(Arm.OFF)] * 100 + cold), STAGES["canary"])
+    cold = [turn(Arm.STAGE, due_s=4.9, sent_s=4.9, first_token_s=6, error="503")] * 50
+    judgement = judge(run(stage=[turn(Arm.STAGE)] * 100 + cold), STAGES["canary"])
     assert judgement.verdict is Verdict.GO
 
 
