@@ -191,9 +191,9 @@ class _Pool:
     @property
     def skips_locked(self) -> bool:
         if self._skips_locked is None:
-            with self._connection() as connection:
-                self._skips_locked = not _is_sqlite(connection)
-        return self._skips_locked
+            with self._connection():
+                pass
+        return bool(self._skips_locked)
 
     def read(self, sql: str, parameters: Mapping[str, Any]) -> list[Any]:
         with self._connection() as connection:
@@ -239,6 +239,7 @@ class _Pool:
             if self._free:
                 return self._free.pop()
         connection = self._connect()
+        self._skips_locked = not _is_sqlite(connection)
         if _is_sqlite(connection):
             connection.isolation_level = None  # transactions are begun by hand, as writers
         return connection
