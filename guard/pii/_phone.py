@@ -27,6 +27,8 @@ DEFAULT_REGIONS = ("TR", "CY", "GB", "US")
 _DIGITS_MIN = 8
 _DIGITS_MAX = 17
 """15 of E.164, and the 00 before them."""
+_SUM_MAX = 9
+"""Digits that somebody may write with a ``+`` and a unit."""
 _GROUPS_MAX = 8
 _LEFT_REACH = 48
 _RIGHT_REACH = 32
@@ -236,10 +238,9 @@ class _Stretch:
         if start > self.floor and not self._is_free_left(start):
             return None
         if start < first and "+" in text[start:first]:
-            right = international(digits, self.plans.all) and self._is_free_right(end)
-            return (start, end) if right and not _UNIT_RIGHT.match(text, end, self.ceiling) else None
+            return (start, end) if self._is_international(digits, end) else None
         sureness = national(digits, tuple(map(len, parts)), self.plans)
-        if sureness is Sureness.NONE or not self._is_free_right(end):
+        if sureness is Sureness.NONE or not self._is_free_right(end, sure=sureness is Sureness.SURE):
             return None
         if len(parts) > 1 and self._is_joined(first, end, sureness):
             return None
@@ -291,10 +292,16 @@ class _Stretch:
         left = self.text[max(self.floor, start - 16) : start]
         return not _BAD_LEFT.search(left[-2:]) or bool(_NAMED_LEFT.search(left))
 
-    def _is_free_right(self, end: int) -> bool:
-        """The same of its end."""
+    def _is_international(self, digits: str, end: int) -> bool:
+        """Whether the digits behind a ``+`` are a number, and no sum of money or the like."""
+        if not international(digits, self.plans.all) or not self._is_free_right(end, sure=True):
+            return False
+        return len(digits) > _SUM_MAX or _UNIT_RIGHT.match(self.text, end, self.ceiling) is None
+
+    def _is_free_right(self, end: int, *, sure: bool) -> bool:
+        """The same of its end; behind a blank a sign for money or per cent counts if the number is not sure."""
         text = self.text
-        if end == self.ceiling or (text[end] == " " and text[end + 1 : end + 2] not in _BAD_AFTER_BLANK):
+        if end == self.ceiling or (text[end] == " " and (sure or text[end + 1 : end + 2] not in _BAD_AFTER_BLANK)):
             return True
         return _BAD_RIGHT.match(text, end, self.ceiling) is None
 
