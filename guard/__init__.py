@@ -14,14 +14,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from guard.async_service import AsyncMemoryService
     from guard.core.modes import Mode, Reason
     from guard.core.results import ContextResult, ContextStatus
     from guard.core.settings import Settings, read_settings
     from guard.service import MemoryService
 
-__all__ = ["ContextResult", "ContextStatus", "MemoryService", "Mode", "Reason", "Settings", "read_settings"]
+__all__ = [
+    "AsyncMemoryService",
+    "ContextResult",
+    "ContextStatus",
+    "MemoryService",
+    "Mode",
+    "Reason",
+    "Settings",
+    "read_settings",
+]
 
 _HOMES = {
+    "AsyncMemoryService": "guard.async_service",
     "ContextResult": "guard.core.results",
     "ContextStatus": "guard.core.results",
     "MemoryService": "guard.service",

@@ -34,11 +34,17 @@ class Heartbeat:
         self._store = store
         self._on_store = on_store
         self._stopped = Event()
+        self._beaten = False
         self._thread = Thread(target=self._run, name="zepguard-heartbeat", daemon=True)
 
-    def start(self) -> None:
-        """Beat once now, then go on in the background."""
-        self._beat()
+    def start(self, *, wait: bool = True) -> None:
+        """Beat now, then go on in the background.
+
+        Args:
+            wait: for the first beat; an event loop cannot.
+        """
+        if wait:
+            self._beat()
         self._thread.start()
 
     def stop(self) -> None:
@@ -51,10 +57,13 @@ class Heartbeat:
             self._on_store(error)
 
     def _run(self) -> None:
+        if not self._beaten:
+            self._beat()
         while not self._stopped.wait(HEARTBEAT_S):
             self._beat()
 
     def _beat(self) -> None:
+        self._beaten = True
         try:
             self._store().beat(self._worker)
             self._on_store(None)

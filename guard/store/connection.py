@@ -27,6 +27,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConnection
 
 from guard.core.store_url import StoreUrl, parse_store_url
+from guard.errors import StoreUnavailable
 from guard.zep.resolve import process_resolver
 
 __all__ = ["connect", "options_of", "sentinel_options_of", "tls_context", "within"]
@@ -180,7 +181,7 @@ def connect(url: str, *, timeout_s: float) -> redis.Redis:
 
     Raises:
         ValueError: a URL that is none.
-        OSError: a certificate file that cannot be read.
+        StoreUnavailable: a certificate or key that cannot be read.
     """
     where = parse_store_url(url)
     options = options_of(where, timeout_s)
@@ -239,15 +240,24 @@ def sentinel_options_of(where: StoreUrl, timeout_s: float, retry: Any = None) ->
 
 
 def tls_context(where: StoreUrl) -> ssl.SSLContext:
-    """Make the TLS context that the URL's ``ssl_`` options ask for, as redis-py does."""
+    """Make the TLS context that the URL's ``ssl_`` options ask for, as redis-py does.
+
+    Raises:
+        StoreUnavailable: a certificate or key that cannot be read.
+    """
     given = dict(where.ssl)
     checks_hostname = given.pop("ssl_check_hostname", "true") == "true"
     read = SSLConnection(ssl_check_hostname=checks_hostname, **given)  # type: ignore[arg-type]
     context = ssl.create_default_context()
-    if read.ca_certs or read.ca_path:
-        context.load_verify_locations(cafile=read.ca_certs, capath=read.ca_path)
     context.check_hostname = bool(read.check_hostname)
     context.verify_mode = read.cert_reqs
-    if read.certfile:
-        context.load_cert_chain(read.certfile, read.keyfile, read.certificate_password)
+    try:
+        if read.ca_certs or read.ca_path:
+            context.load_verify_locations(cafile=read.ca_certs, capath=read.ca_path)
+        if read.certfile:
+            context.load_cert_chain(read.certfile, read.keyfile, read.certificate_password)
+    except OSError as error:  # ssl.SSLError is one
+        raise StoreUnavailable(
+            f"a certificate or key that GUARD_REDIS_URL names cannot be read ({error}); check its ssl_ options"
+        ) from error
     return context

@@ -60,6 +60,9 @@ class RedisStore:
     def close(self) -> None:
         """Close the client's connections."""
         self._client.close()
+        sentinels = getattr(self._client.connection_pool, "sentinel_manager", None)
+        if sentinels is not None:
+            sentinels.close()
 
     @contextmanager
     def _request(self) -> Iterator[None]:
