@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from chaos.errors import ToxiproxyError
 from chaos.toxiproxy import Proxy, Toxic, ToxiproxyServer
 from fakezep.testing import RunningFakeZep, running_fakezep
 from guard.core.table import Outcome
@@ -37,25 +40,29 @@ TOXICS = {
 pytestmark = pytest.mark.stack
 
 
+def _starts(process: subprocess.Popen[bytes], server: ToxiproxyServer) -> bool:
+    while process.poll() is None:
+        with contextlib.suppress(ToxiproxyError):
+            return bool(server.version())
+        time.sleep(0.02)
+    return False
+
+
 @pytest.fixture(scope="module")
 def toxiproxy() -> Iterator[ToxiproxyServer]:
     binary = obtain_toxiproxy(os.environ).path
-    server: ToxiproxyServer | None = None
-    while server is None:
+    for _ in range(5):  # another process may take the port between choosing and using it
         with socket.socket() as holder:
             holder.bind(("127.0.0.1", 0))
             port = str(holder.getsockname()[1])
-        process = subprocess.Popen(
-            [binary, "-host", "127.0.0.1", "-port", port], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        assert process.stdout is not None
-        for line in process.stdout:  # ends if another took the port between choosing and using it
-            if "Starting Toxiproxy HTTP server" in line:
-                server = ToxiproxyServer(f"http://127.0.0.1:{port}", timeout_s=10)
-                break
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen([binary, "-host", "127.0.0.1", "-port", port], **quiet)
+        server = ToxiproxyServer(f"http://127.0.0.1:{port}", timeout_s=10)
+        if _starts(process, server):
+            break
     yield server
     process.terminate()
-    process.communicate(timeout=30)
+    process.wait(30)
 
 
 @pytest.fixture(scope="module")
