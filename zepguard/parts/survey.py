@@ -5,10 +5,11 @@ import platform
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from zepguard.parts import toxiproxy, valkey
+from zepguard.parts import prometheus, toxiproxy, valkey
 from zepguard.parts.commands import executable, first_version, on_path, version_said
 from zepguard.parts.model import Part, PartReport, PartUnusable
 
@@ -49,15 +50,8 @@ _GO = _Command(
     used_for="builds Toxiproxy, once",
     asked=("version",),
 )
+_TOOLS = (prometheus.PROMETHEUS, prometheus.PROMTOOL, prometheus.ALERTMANAGER, prometheus.AMTOOL)
 _LATER = (
-    _Command(name="prometheus", commands=("prometheus",), remedy="install prometheus"),
-    _Command(name="promtool", commands=("promtool",), remedy="install prometheus, which has it"),
-    _Command(
-        name="alertmanager",
-        commands=("alertmanager", "prometheus-alertmanager"),
-        remedy="install prometheus-alertmanager",
-    ),
-    _Command(name="amtool", commands=("amtool",), remedy="install prometheus-alertmanager, which has it"),
     _Command(
         name="chromium",
         commands=("chromium", "chromium-browser", "google-chrome"),
@@ -74,7 +68,7 @@ def survey(environ: Mapping[str, str] | None = None) -> list[PartReport]:
         lambda: toxiproxy.find_toxiproxy(environ),
         remedy=f"nothing to do: {toxiproxy.TOXIPROXY_VERSION} is built on first use; or {toxiproxy.REMEDY}",
         used_for="makes the network faults",
-        made_on_demand=True,
+        may_be_missing=True,
     )
     found_valkey = _asked(
         valkey.NAME,
@@ -88,21 +82,27 @@ def survey(environ: Mapping[str, str] | None = None) -> list[PartReport]:
         found_valkey,
         *(_packaged(one) for one in _PACKAGED),
         _command(_GO, environ),
+        *(_tool(one, environ) for one in _TOOLS),
         *(_command(one, environ) for one in _LATER),
         _postgresql(environ),
     ]
 
 
 def _asked(
-    name: str, find: Callable[[], Part | None], *, remedy: str, used_for: str, made_on_demand: bool = False
+    name: str, find: Callable[[], Part | None], *, remedy: str, used_for: str, may_be_missing: bool = False
 ) -> PartReport:
     try:
         part = find()
     except PartUnusable as error:
         return PartReport(name=name, part=None, remedy=str(error), used_for=used_for)
     if part is None:
-        return PartReport(name=name, part=None, remedy=remedy, optional=made_on_demand, used_for=used_for)
+        return PartReport(name=name, part=None, remedy=remedy, optional=may_be_missing, used_for=used_for)
     return PartReport(name=name, part=part, used_for=used_for)
+
+
+def _tool(tool: prometheus.Tool, environ: Mapping[str, str]) -> PartReport:
+    find = partial(prometheus.find_tool, tool, environ)
+    return _asked(tool.name, find, remedy=tool.remedy, used_for=tool.used_for, may_be_missing=True)
 
 
 def _python() -> PartReport:
