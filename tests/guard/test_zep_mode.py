@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -247,6 +249,78 @@ def test_without_a_shared_store_it_refuses_to_show_its_own(
         "and this command would show only its own; set it as the workers have it",
         5,
     )
+
+
+def a_dead_letter(thread_id: str = "t") -> int:
+    from guard.django.outbox import DjangoRows, accept
+
+    accept(user_id="ada", thread_id=thread_id, role="user", content="secret words", turn_id=uuid.uuid4())
+    rows = DjangoRows()
+    batch = rows.claim(now=time.time() + 3600, lease_s=30)
+    assert batch is not None
+    rows.bury(batch, batch.rows[0].key, reason="HTTP 400: too odd", now=time.time())
+    return max(letter.key for letter in rows.dead_letters())
+
+
+def test_the_outbox_is_shown_without_any_text_of_a_message(shell: dict[str, str], database: Any) -> None:
+    assert zep_mode("--outbox").splitlines() == ["Outbox: 0 on their way (0 being sent)", "Dead letters: 0"]
+    key = a_dead_letter()
+    shown = zep_mode("--outbox")
+    assert f"  {key}: user of thread t, user ada, 0 s ago: HTTP 400: too odd" in shown
+    state = json.loads(zep_mode("--outbox", "--json"))
+    assert (state["dead"], state["dead_letters"][0]["letter"], state["dead_letters"][0]["reason"]) == (
+        1,
+        key,
+        "HTTP 400: too odd",
+    )
+    assert "secret words" not in shown + json.dumps(state)
+
+
+def test_a_dead_letter_is_sent_again_or_dropped(shell: dict[str, str], database: Any) -> None:
+    key = a_dead_letter()
+    assert zep_mode("--outbox", "--resend", str(key)) == f"Dead letter {key} sent again"
+    assert zep_mode("--outbox").splitlines()[0].startswith("Outbox: 1 on their way")
+    assert refused("--outbox", "--drop", str(key)) == (
+        f"no dead letter '{key}': use a number that --outbox shows (there is none), or all",
+        2,
+    )
+    others = [a_dead_letter("u"), a_dead_letter("v")]
+    assert json.loads(zep_mode("--outbox", "--drop", "all", "--json")) == {"letters": others, "done": "dropped"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--drop", "1"), "say what to do"),
+        (("--status", "--resend", "1"), "--resend 1 goes with --outbox only"),
+        (("--outbox", "--resend", "1", "--drop", "1"), "are two actions"),
+        (("--outbox", "--drop", "first"), "no dead letter 'first'"),
+        (("--forget-user", "a/b"), "user id 'a/b' is refused"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    shell: dict[str, str], database: Any, arguments: tuple[str, ...], words: str
+) -> None:
+    said, code = refused(*arguments)
+    assert words in said
+    assert code == 2
+
+
+def test_a_person_is_forgotten(shell: dict[str, str], database: Any) -> None:
+    a_dead_letter()
+    said = zep_mode("--forget-user", "ada")
+    assert said == "User ada: 0 messages, 1 dead letters, 0 contexts and Zep's copy deleted"
+    assert zep_mode("--outbox").splitlines()[1] == "Dead letters: 0"
+    assert json.loads(zep_mode("--forget-user", "ada", "--json"))["zep"] is True
+
+
+def test_what_is_left_of_a_person_is_said_with_a_code(
+    shell: dict[str, str], database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZEP_BASE_URL", "http://127.0.0.1:1")
+    said, code = refused("--forget-user", "ada")
+    assert said.startswith("not all is gone: Zep's copy (")
+    assert code == 1
 
 
 def test_live_workers_have_seen_an_action_when_it_returns(store: Any, shell: dict[str, str]) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,10 +15,13 @@ from guard.core.modes import HOLD_S
 from guard.errors import CallerError, StoreUnavailable
 from guard.logs import configure
 from guard.operator import Operator
+from guard.outbox.operator import OutboxOperator
+from guard.outbox.report import outbox_report
 from guard.service import MemoryService
 
 __all__ = ["Command"]
 
+_UNDONE = 1
 _USAGE = 2
 _STORE_AWAY = 5
 _ACTIONS = {
@@ -23,13 +30,16 @@ _ACTIONS = {
     "clear": "--clear",
     "invalidate": "--invalidate THREAD",
     "reset_failures": "--reset-failures",
+    "outbox": "--outbox",
+    "forget_user": "--forget-user USER",
 }
+_GOES_WITH = {"ttl": "force", "resend": "outbox", "drop": "outbox"}
 
 
 class Command(BaseCommand):
     """Shows and changes the forced mode of the whole fleet."""
 
-    help = "Show the memory mode, force write_only, clear it, forget a thread's entry, or reset the failure count."
+    help = "Show the memory mode, force write_only, clear it, reset the failure count; see to the outbox; forget."
     requires_system_checks = ()
     _json_asked = False
 
@@ -63,6 +73,10 @@ class Command(BaseCommand):
         parser.add_argument("--clear", action="store_true", help="end the forced mode, failure count 0")
         parser.add_argument("--invalidate", metavar="THREAD", help="forget what the workers know of a thread")
         parser.add_argument("--reset-failures", action="store_true", help="failure count 0, read breaker closed")
+        parser.add_argument("--outbox", action="store_true", help="messages on their way to Zep, and the dead letters")
+        parser.add_argument("--resend", metavar="LETTER", help="with --outbox: send a dead letter again, or all")
+        parser.add_argument("--drop", metavar="LETTER", help="with --outbox: delete a dead letter, or all")
+        parser.add_argument("--forget-user", metavar="USER", help="delete outbox, caches and Zep's copy of a person")
         parser.add_argument("--json", action="store_true", help="one line of JSON, of an error too")
 
     def service(self) -> MemoryService:
@@ -72,6 +86,12 @@ class Command(BaseCommand):
     def operator(self, service: MemoryService) -> Operator:
         """The hand on it; a simulation's pauses in virtual time."""
         return Operator(service)
+
+    def outbox(self, service: MemoryService) -> OutboxOperator:
+        """The hand on the outbox; a simulation's pauses in virtual time."""
+        from guard.django.outbox import DjangoRows
+
+        return OutboxOperator(service, DjangoRows())
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Carry out the one action that was asked for; with ``--json`` a refusal is JSON too."""
@@ -88,13 +108,18 @@ class Command(BaseCommand):
 
     def _act(self, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         action = _one_action(options)
-        if options["ttl"] is not None and action != "force":
-            raise CommandError(f"--ttl {options['ttl']} goes with --force REASON only", returncode=_USAGE)
+        for flag, owner in _GOES_WITH.items():
+            if options[flag] is not None and action != owner:
+                raise CommandError(f"--{flag} {options[flag]} goes with {_ACTIONS[owner]} only", returncode=_USAGE)
         try:
             service = self.service()
             configure(service.settings.log_file)
-            _refuse_private_state(service)
-            done: tuple[str, dict[str, Any]] = getattr(self, f"_{action}")(self.operator(service), options)
+            done: tuple[str, dict[str, Any]]
+            if action in ("outbox", "forget_user"):
+                done = getattr(self, f"_{action}")(self.outbox(service), options)
+            else:
+                _refuse_private_state(service)
+                done = getattr(self, f"_{action}")(self.operator(service), options)
         except CallerError as error:
             raise CommandError(str(error), returncode=_USAGE) from error
         except StoreUnavailable as error:
@@ -125,6 +150,39 @@ class Command(BaseCommand):
     def _reset_failures(self, operator: Operator, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         was = int(operator.reset_failures().effects[-1].detail or 0)
         return f"Failures: 0 (was {was})", {"failures": 0, "was": was}
+
+    def _outbox(self, outbox: OutboxOperator, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        if options["resend"] is not None and options["drop"] is not None:
+            raise CommandError("--resend and --drop are two actions: run them one at a time", returncode=_USAGE)
+        if options["resend"] is not None:
+            return _each_letter(outbox, options["resend"], "sent again", outbox.send_again)
+        if options["drop"] is not None:
+            return _each_letter(outbox, options["drop"], "dropped", outbox.drop)
+        return outbox_report(outbox.counts(), list(outbox.dead_letters()), time.time())
+
+    def _forget_user(self, outbox: OutboxOperator, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        erasure = outbox.forget_user(options["forget_user"])
+        if erasure.undone:
+            raise CommandError("not all is gone: " + "; ".join(erasure.undone), returncode=_UNDONE)
+        said = (
+            f"User {options['forget_user']}: {erasure.messages} messages, {erasure.dead_letters} dead letters, "
+            f"{erasure.contexts} contexts and Zep's copy deleted"
+        )
+        return said, {"user_id": options["forget_user"], **asdict(erasure)}
+
+
+def _each_letter(
+    outbox: OutboxOperator, which: str, done_to: str, act: Callable[[int], bool]
+) -> tuple[str, dict[str, Any]]:
+    if which == "all":
+        keys = [letter.key for letter in outbox.dead_letters() if act(letter.key)]
+        return f"Dead letters {done_to}: {len(keys)}", {"letters": keys, "done": done_to}
+    if not which.isdecimal() or not act(int(which)):
+        known = ", ".join(str(letter.key) for letter in islice(outbox.dead_letters(), 10)) or "there is none"
+        raise CommandError(
+            f"no dead letter {which!r}: use a number that --outbox shows ({known}), or all", returncode=_USAGE
+        )
+    return f"Dead letter {which} {done_to}", {"letters": [int(which)], "done": done_to}
 
 
 def _one_action(options: dict[str, Any]) -> str:
