@@ -114,7 +114,7 @@ def test_samples_of_an_earlier_run_are_judged_again(
     assert run(["load", "rollback", "--judge", str(file), "--report", str(tmp_path / "report")]) == code
     judgement = json.loads((tmp_path / "report" / "judgement.json").read_text(encoding="utf-8"))
     said = capsys.readouterr().out.splitlines()
-    assert said[-1] == f"{judgement['verdict'].upper()}: rollback"
+    assert said[-1] == f"{judgement['verdict'].upper()}: rollback (1 of 5 limits not judged)"
     assert {one["item"] for one in judgement["findings"]} == {
         "rollback-ttfb",
         "rollback-errors",

@@ -84,4 +84,6 @@ def told(judgement: Judgement) -> str:
     lines = [f"{one.verdict:<12}  {one.limit.item:<{width}}  {one.limit}: {one.seen}" for one in judgement.findings] + [
         f"doubt: {doubt}" for doubt in judgement.doubts
     ]
-    return "\n".join([*lines, f"{judgement.verdict.upper()}: {judgement.stage}"])
+    unjudged = sum(one.verdict is Verdict.NOT_JUDGED for one in judgement.findings)
+    rest = f" ({unjudged} of {len(judgement.findings)} limits not judged)" if unjudged else ""
+    return "\n".join([*lines, f"{judgement.verdict.upper()}: {judgement.stage}{rest}"])
