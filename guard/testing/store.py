@@ -78,6 +78,11 @@ class FakeStore:
         self._store = self._open()
 
     @property
+    def is_away(self) -> bool:
+        """Whether questions fail now."""
+        return self._away or self._loses_answers
+
+    @property
     def record(self) -> Record:
         """The fleet's record, seen past the switches."""
         return self._store.snapshot().record
