@@ -50,6 +50,7 @@ _CLOSED = re.compile(r"[)\]}]")
 _FIRST_SIZES = frozenset({2, 3, 8, 10, 12})
 """Of groups that a number among other digits may begin with, if with neither 0 nor a sign."""
 _SIGNS = frozenset("+([{")
+_NO_SUM = frozenset("0+")
 _CURRENCY = frozenset("$€£₺")
 _BAD_AFTER_BLANK = frozenset("%$€£₺")
 _BAD_BEFORE = frozenset("_#@=\\$€£₺%&-/.:,")
@@ -284,7 +285,7 @@ class _Stretch:
         """Whether nothing is joined to the number's beginning that makes it a part of something else."""
         last = self.text[start - 1]
         if last in " \n":
-            return self.text[start - 2 : start - 1] not in _CURRENCY
+            return self.text[start - 2 : start - 1] not in _CURRENCY or self.text[start] in _NO_SUM
         if last.isalpha():
             return False
         if last not in _BAD_BEFORE and not last.isdecimal():

@@ -142,6 +142,7 @@ def test_numbers_side_by_side_are_told_apart() -> None:
     assert redact("0532 123 45 67 0533 123 45 68").text == "[PHONE] [PHONE]"
     assert redact("0532 123 45 67/0533 123 45 68").text == "[PHONE]/[PHONE]"
     assert redact("0532 123 45 67 % 20").text == "[PHONE] % 20"
+    assert redact("£ 0532 123 45 67").text == "£ [PHONE]"
     assert redact("+90 532 123 45 67 m").text == "[PHONE] m"
     assert redact("+12 345 678 TL").findings == ()
     assert redact("2 0532 123 45 67 3").text == "2 [PHONE] 3"
