@@ -1,4 +1,4 @@
-"""``loadtests/stages.toml`` (a run of minutes) and ``prometheus/budgets.toml`` (hours and days) say the same numbers."""
+"""``loadtests/stages.toml`` (minutes) and ``prometheus/budgets.toml`` (hours and days) say the same numbers."""
 
 from __future__ import annotations
 
