@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +12,9 @@ import anyio
 import httpcore
 import httpx
 
-from guard.zep.deadline import CONNECTIONS_MAX, body_of, is_overrun, left, shares, whole_response
+from guard.zep.deadline import left, shares
+from guard.zep.exchange import CONNECTIONS_MAX, KEEPALIVE_S, body_of, is_overrun, pool_timeout, whole
+from guard.zep.loading import ssl_context
 from guard.zep.resolve import Resolver, process_resolver
 
 __all__ = ["AsyncDeadlineTransport"]
@@ -20,7 +23,6 @@ __all__ = ["AsyncDeadlineTransport"]
 class _Stream(httpcore.AsyncNetworkStream):
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
-        self.overrun = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return await self._stream.read(max_bytes, left(timeout, httpcore.ReadTimeout))
@@ -43,8 +45,6 @@ class _Stream(httpcore.AsyncNetworkStream):
             raise
 
     def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable" and self.overrun:  # httpcore takes a readable idle connection for a closed one
-            return True
         return self._stream.get_extra_info(info)
 
 
@@ -79,8 +79,66 @@ class _Backend(httpcore.AnyIOBackend):
         raise failure
 
 
+class _Connections(httpcore.AsyncConnectionInterface):
+    """Connections that are used one call at a time.
+
+    Not httpcore's own pool (1.0.9): a call that is cancelled before its connection is made leaves the place taken for
+    ever, and two calls may be given one connection.
+    """
+
+    def __init__(self, context: ssl.SSLContext, connections_max: int, resolver: Resolver | None) -> None:
+        self._context = context
+        self._backend = _Backend(resolver)
+        self._slots = asyncio.Semaphore(connections_max)
+        self._idle: deque[httpcore.AsyncHTTPConnection] = deque()
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        timeout = left(pool_timeout(request), httpcore.PoolTimeout)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise httpcore.PoolTimeout("all connections are in use") from None
+        try:
+            return await self._exchange(request)
+        finally:
+            self._slots.release()
+
+    async def _exchange(self, request: httpcore.Request) -> httpcore.Response:
+        connection = await self._take(request.url.origin)
+        again = False
+        try:
+            response = await connection.handle_async_request(request)
+            body = body_of(response)
+            async for part in response.aiter_stream():
+                body.add(part)
+            again = not is_overrun(response)
+            await response.aclose()
+        finally:
+            if again and connection.is_idle():
+                self._idle.append(connection)
+            else:
+                with anyio.CancelScope(shield=True):
+                    await connection.aclose()
+        return whole(response, body)
+
+    async def _take(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.can_handle_request(origin) and not connection.has_expired():
+                return connection
+            await connection.aclose()
+        return httpcore.AsyncHTTPConnection(
+            origin, ssl_context=self._context, keepalive_expiry=KEEPALIVE_S, network_backend=self._backend
+        )
+
+    async def aclose(self) -> None:
+        while self._idle:
+            await self._idle.pop().aclose()
+
+
 class AsyncDeadlineTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport over a pool whose every wait obeys ``deadline``; gives answers that were read to their end.
+    """httpx's transport over connections whose every wait obeys ``deadline``; its answers were read to their end.
 
     Args:
         connections_max: connections, and so calls at once; one more waits, no longer than its own deadline.
@@ -91,39 +149,7 @@ class AsyncDeadlineTransport(httpx.AsyncHTTPTransport):
     """
 
     def __init__(self, *, connections_max: int = CONNECTIONS_MAX, resolver: Resolver | None = None) -> None:
-        context = httpx.create_ssl_context()
+        context = ssl_context()
         super().__init__(verify=context)
-        # As in ``DeadlineTransport``: no public seam for the backend, and a queue of our own.
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context,
-            max_connections=connections_max,
-            max_keepalive_connections=connections_max,
-            keepalive_expiry=30.0,
-            network_backend=_Backend(resolver),
-        )
-        self._slots = asyncio.Semaphore(connections_max)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and read the whole answer."""
-        timeout = left(request.extensions.get("timeout", {}).get("pool"), httpx.PoolTimeout)
-        try:
-            async with asyncio.timeout(timeout):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise httpx.PoolTimeout("all connections are in use") from None
-        try:
-            return await self._read(await super().handle_async_request(request))
-        finally:
-            self._slots.release()
-
-    async def _read(self, response: httpx.Response) -> httpx.Response:
-        assert isinstance(response.stream, httpx.AsyncByteStream)
-        try:
-            body = body_of(response)
-            async for part in response.stream:
-                body.add(part)
-            if is_overrun(response):
-                response.extensions["network_stream"].overrun = True
-        finally:
-            await response.stream.aclose()
-        return whole_response(response, body)
+        # As in ``DeadlineTransport``: no public seam for what stands under httpx's transport.
+        self._pool = _Connections(context, connections_max, resolver)  # type: ignore[assignment]

@@ -11,16 +11,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
-import httpx
-
-from guard.zep.body import Body
-
-__all__ = ["CONNECTIONS_MAX", "body_of", "deadline", "is_overrun", "left", "shares", "whole_response"]
-
-CONNECTIONS_MAX = 32
-"""Connections of one client, and so its calls at once."""
+__all__ = ["deadline", "left", "shares"]
 
 _ends: ContextVar[float | None] = ContextVar("zepguard_deadline", default=None)
 
@@ -50,31 +42,10 @@ def left(timeout: float | None, expired: type[Exception]) -> float | None:
     return remaining if timeout is None else min(timeout, remaining)
 
 
-def shares(addresses: Sequence[str], timeout: float | None, expired: type[Exception]) -> Iterator[tuple[str, Any]]:
+def shares(
+    addresses: Sequence[str], timeout: float | None, expired: type[Exception]
+) -> Iterator[tuple[str, float | None]]:
     """Give each address with its seconds: an equal part of what is left, so that a black hole leaves some to others."""
     for tried, address in enumerate(addresses):
         remaining = left(timeout, expired)
         yield address, None if remaining is None else remaining / (len(addresses) - tried)
-
-
-def body_of(response: httpx.Response) -> Body:
-    """Give what takes the body of an answer whose head is there."""
-    headers = response.headers
-    return Body(encoding=headers.get("content-encoding", ""), announced=headers.get("content-length", ""))
-
-
-def whole_response(response: httpx.Response, body: Body) -> httpx.Response:
-    """Give the answer with its body, unpacked, and without its connection."""
-    headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
-    kept = {name: value for name, value in response.extensions.items() if name != "network_stream"}
-    return httpx.Response(response.status_code, headers=headers, content=body.whole(), extensions=kept)
-
-
-def is_overrun(response: httpx.Response) -> bool:
-    """Whether more has arrived than the answer: used again, the connection would take the rest for the next answer.
-
-    What is still in the socket httpcore sees itself; what h11 has already taken it does not look at (1.0.9).
-    """
-    stream: Any = response.stream
-    trailing, _ = stream._httpcore_stream._stream._connection._h11_state.trailing_data
-    return bool(trailing)

@@ -12,13 +12,17 @@ import socket
 import ssl
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import httpcore
 import httpx
 
-from guard.zep.deadline import CONNECTIONS_MAX, body_of, is_overrun, left, shares, whole_response
+from guard.zep.deadline import left, shares
+from guard.zep.exchange import CONNECTIONS_MAX, KEEPALIVE_S, body_of, is_overrun, pool_timeout, whole
+from guard.zep.loading import ssl_context
 from guard.zep.resolve import Resolver, process_resolver
 
 __all__ = ["DeadlineTransport"]
@@ -30,7 +34,6 @@ class _Stream(httpcore.NetworkStream):
     def __init__(self, sock: socket.socket) -> None:
         sock.settimeout(0)
         self._sock = sock
-        self.overrun = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         def receive() -> bytes:
@@ -72,7 +75,7 @@ class _Stream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":  # httpcore takes an idle connection that is readable for one that was closed
-            return self.overrun or self._sock.fileno() < 0 or _is_ready(self._sock, 0)
+            return self._sock.fileno() < 0 or _is_ready(self._sock, 0)
         if info == "ssl_object":
             return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
         return self._sock if info == "socket" else None
@@ -155,8 +158,63 @@ def _connected(address: str, port: int, timeout: float | None) -> _Stream:
     return _Stream(sock)
 
 
+class _Connections(httpcore.ConnectionInterface):
+    """Connections that are used one call at a time.
+
+    Not httpcore's own pool: two calls may be given one connection, and the second then waits its whole timeout anew.
+    """
+
+    def __init__(self, context: ssl.SSLContext, connections_max: int, resolver: Resolver | None) -> None:
+        self._context = context
+        self._backend = _Backend(resolver)
+        self._slots = threading.BoundedSemaphore(connections_max)
+        self._idle: deque[httpcore.HTTPConnection] = deque()
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        if not self._slots.acquire(timeout=left(pool_timeout(request), httpcore.PoolTimeout)):
+            raise httpcore.PoolTimeout("all connections are in use")
+        try:
+            return self._exchange(request)
+        finally:
+            self._slots.release()
+
+    def _exchange(self, request: httpcore.Request) -> httpcore.Response:
+        connection = self._take(request.url.origin)
+        again = False
+        try:
+            response = connection.handle_request(request)
+            body = body_of(response)
+            for part in response.iter_stream():
+                body.add(part)
+            again = not is_overrun(response)
+            response.close()
+        finally:
+            if again and connection.is_idle():
+                self._idle.append(connection)
+            else:
+                connection.close()
+        return whole(response, body)
+
+    def _take(self, origin: httpcore.Origin) -> httpcore.HTTPConnection:
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return httpcore.HTTPConnection(
+                    origin, ssl_context=self._context, keepalive_expiry=KEEPALIVE_S, network_backend=self._backend
+                )
+            if connection.can_handle_request(origin) and not connection.has_expired():
+                return connection
+            connection.close()
+
+    def close(self) -> None:
+        while self._idle:
+            with suppress(IndexError):
+                self._idle.pop().close()
+
+
 class DeadlineTransport(httpx.HTTPTransport):
-    """httpx's transport over a pool whose every wait obeys ``deadline``; gives answers that were read to their end.
+    """httpx's transport over connections whose every wait obeys ``deadline``; its answers were read to their end.
 
     Args:
         connections_max: connections, and so calls at once; one more waits, no longer than its own deadline.
@@ -167,37 +225,7 @@ class DeadlineTransport(httpx.HTTPTransport):
     """
 
     def __init__(self, *, connections_max: int = CONNECTIONS_MAX, resolver: Resolver | None = None) -> None:
-        context = httpx.create_ssl_context()
+        context = ssl_context()
         super().__init__(verify=context)
         # httpx has no public seam for the network backend; its transport maps httpcore's errors, which we keep.
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=context,
-            max_connections=connections_max,
-            max_keepalive_connections=connections_max,
-            keepalive_expiry=30.0,
-            network_backend=_Backend(resolver),
-        )
-        # The pool's own queue starts its timeout anew when two calls were given one connection.
-        self._slots = threading.BoundedSemaphore(connections_max)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and read the whole answer."""
-        timeout = left(request.extensions.get("timeout", {}).get("pool"), httpx.PoolTimeout)
-        if not self._slots.acquire(timeout=timeout):
-            raise httpx.PoolTimeout("all connections are in use")
-        try:
-            return self._read(super().handle_request(request))
-        finally:
-            self._slots.release()
-
-    def _read(self, response: httpx.Response) -> httpx.Response:
-        assert isinstance(response.stream, httpx.SyncByteStream)
-        try:
-            body = body_of(response)
-            for part in response.stream:
-                body.add(part)
-            if is_overrun(response):
-                response.extensions["network_stream"].overrun = True
-        finally:
-            response.stream.close()
-        return whole_response(response, body)
+        self._pool = _Connections(context, connections_max, resolver)  # type: ignore[assignment]

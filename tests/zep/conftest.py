@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import uvloop
 
 from guard.zep.async_sdk import AsyncSdkZep
 from guard.zep.async_sockets import AsyncDeadlineTransport
 from guard.zep.calls import OutgoingMessage, ZepFailure
+from guard.zep.loading import ssl_context
 from guard.zep.resolve import Resolver
 from guard.zep.sdk import SdkZep
 from guard.zep.sockets import DeadlineTransport
@@ -93,6 +96,77 @@ def _read_request(connection: socket.socket) -> bytes:
 def read_request() -> Callable[[socket.socket], bytes]:
     """Read the next request of a connection and give its head; empty if the client has gone."""
     return _read_request
+
+
+def _drip(connection: socket.socket, server: Server, data: bytes, *, every_s: float) -> None:
+    for byte in data:
+        if server.wait(every_s):
+            return
+        connection.sendall(bytes([byte]))
+
+
+@pytest.fixture
+def drip() -> Callable[..., None]:
+    """Send data a byte at a time, until the test is over."""
+    return _drip
+
+
+def _request_over_tls(connection: socket.socket, tls: ssl.SSLObject, incoming: ssl.MemoryBIO, send: Any) -> bool:
+    request = b""
+    while b"\r\n\r\n" not in request:
+        try:
+            tls.do_handshake()
+            request += tls.read(65536)
+        except ssl.SSLWantReadError:
+            send()
+            told = connection.recv(65536)
+            if not told:
+                return False
+            incoming.write(told)
+    return True
+
+
+@pytest.fixture
+def serve_tls_drip(serve: Callable[..., Server], tls: ssl.SSLContext) -> Callable[..., Server]:
+    """A TLS server that drips its ``handshake``, or the ``record`` of its answer, or hangs and says ``nothing``."""
+
+    def start(part: str, answer: bytes) -> Server:
+        def handle(connection: socket.socket, server: Server) -> None:
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+
+            def send() -> None:
+                if part == "handshake":
+                    _drip(connection, server, outgoing.read(), every_s=0.05)
+                elif part == "record":
+                    connection.sendall(outgoing.read())
+
+            wrapped = tls.wrap_bio(incoming, outgoing, server_side=True)
+            if _request_over_tls(connection, wrapped, incoming, send):
+                wrapped.write(answer)
+                _drip(connection, server, outgoing.read(), every_s=0.05)
+
+        return serve(handle)
+
+    return start
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[trustme.CA]:
+    """One whose certificates this process and its children trust."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    ssl_context.cache_clear()
+    yield authority
+    ssl_context.cache_clear()
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> ssl.SSLContext:
+    """Of a server that is zep.test."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("zep.test").configure_cert(context)
+    return context
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import trustme
 import uvloop
 
 from fakezep.testing import RunningFakeZep, running_fakezep
@@ -97,19 +96,12 @@ def test_many_tasks_share_a_client(fakezep: RunningFakeZep, runner: asyncio.Runn
 
 
 @pytest.fixture
-def slow_steps(
-    serve: Callable[..., Any], read_request: Callable[..., bytes], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> Any:
+def slow_steps(serve: Callable[..., Any], read_request: Callable[..., bytes], tls: ssl.SSLContext) -> Any:
     """A TLS server that takes a little longer for each part of the call."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("zep.test").configure_cert(context)
 
     def handle(connection: socket.socket, server: Any) -> None:
         server.wait(0.01)
-        with context.wrap_socket(connection, server_side=True) as wrapped:
+        with tls.wrap_socket(connection, server_side=True) as wrapped:
             while read_request(wrapped):
                 for part in (b"HTTP/1.1 200 OK\r\n", b"Content-Length: 18\r\n\r\n", b'{"context":', b' "tea"}'):
                     server.wait(0.01)
@@ -145,8 +137,8 @@ def test_a_call_cancelled_at_any_moment_leaves_no_socket_and_no_task(
             await asyncio.gather(*(cancelled_after(drawn.uniform(0, 0.12)) for _ in range(10)))
         assert ends["cancelled"] > 20, ends
         assert (await zep.read_context("t")).text == "tea"
-        assert len(transport._pool.connections) <= 8
-        assert transport._slots._value == 8
+        assert len(transport._pool._idle) <= 8
+        assert transport._pool._slots._value == 8
         await zep.aclose()
         ends_at = asyncio.get_running_loop().time() + 10
         while open_sockets() > before - 2:  # the first call's connection, and the server's end of it

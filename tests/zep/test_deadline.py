@@ -6,14 +6,12 @@ import contextlib
 import gzip
 import json
 import socket
-import ssl
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-import trustme
 
 from guard.core.table import Outcome
 from guard.zep.calls import OutgoingMessage
@@ -44,19 +42,13 @@ DRIPPED = {
 }
 
 
-def drip(connection: socket.socket, server: Any, data: bytes, *, every_s: float) -> None:
-    for byte in data:
-        if server.wait(every_s):
-            return
-        connection.sendall(bytes([byte]))
-
-
 @pytest.mark.parametrize("part", DRIPPED)
 def test_a_drip_is_cut_whichever_part_it_is_of(
     part: str,
     connect: Callable[..., Any],
     serve: Callable[..., Any],
     read_request: Callable[..., bytes],
+    drip: Callable[..., None],
     timed: Callable[..., Any],
 ) -> None:
     """Each byte comes well within httpx's own timeout."""
@@ -76,6 +68,7 @@ def test_a_byte_a_second_is_cut_at_one_and_a_half(
     connect: Callable[..., Any],
     serve: Callable[..., Any],
     read_request: Callable[..., bytes],
+    drip: Callable[..., None],
     timed: Callable[..., Any],
 ) -> None:
     """The checklist's timeout of 1.5 s and a tenth, in the best of three; without threads of its own."""
@@ -127,55 +120,22 @@ def test_a_reader_too_slow_for_a_large_body_is_cut(
         while not server.wait(reads_every_s):
             connection.recv(65536)
 
-    large = OutgoingMessage(outbox_id="o", role="user", content="x" * 20_000_000, created_at="2026-01-02T03:04:05Z")
-    way = connect(serve(handle).url, timeout_s=0.5)
+    large = OutgoingMessage(outbox_id="o", role="user", content="x" * 8_000_000, created_at="2026-01-02T03:04:05Z")
+    way = connect(serve(handle).url, timeout_s=1.5)
     failure, seconds = timed(lambda: way.add_messages("t", [large]))
     assert (failure.outcome, failure.ambiguous) == (Outcome.TIMEOUT, True)
     assert seconds < HANGS_S
-
-
-@pytest.fixture
-def context(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """A server's, for zep.test and for what the client trusts."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("zep.test").configure_cert(context)
-    return context
 
 
 @pytest.mark.parametrize("part", ["handshake", "record", "nothing"])
 def test_tls_is_within_the_deadline_too(
     part: str,
     connect: Callable[..., Any],
-    serve: Callable[..., Any],
-    read_request: Callable[..., bytes],
+    serve_tls_drip: Callable[..., Any],
     resolver: Callable[..., Resolver],
-    context: ssl.SSLContext,
     timed: Callable[..., Any],
 ) -> None:
-    def handle(connection: socket.socket, server: Any) -> None:
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = context.wrap_bio(incoming, outgoing, server_side=True)
-        request = b""
-        while b"\r\n\r\n" not in request:
-            try:
-                tls.do_handshake()
-                request += tls.read(65536)
-            except ssl.SSLWantReadError:
-                if part == "handshake":
-                    drip(connection, server, outgoing.read(), every_s=0.05)
-                elif part == "record":
-                    connection.sendall(outgoing.read())
-                told = connection.recv(65536)
-                if not told:
-                    return
-                incoming.write(told)
-        tls.write(GOOD)
-        drip(connection, server, outgoing.read(), every_s=0.05)
-
-    url = f"https://zep.test:{serve(handle).port}"
+    url = f"https://zep.test:{serve_tls_drip(part, GOOD).port}"
     way = connect(url, timeout_s=0.5, resolver=resolver("127.0.0.1"))
     failure, seconds = timed(lambda: way.read_context("t"))
     assert failure.outcome is Outcome.TIMEOUT

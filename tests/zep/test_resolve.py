@@ -326,15 +326,6 @@ def test_addresses_that_all_refuse_are_a_failed_connection(
     assert (failure.outcome, failure.ambiguous) == (Outcome.CONNECTION, False)
 
 
-@pytest.fixture
-def authority(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
-    """One whose certificates this process trusts."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    return authority
-
-
 @pytest.mark.parametrize("certified", ["zep.test", "other.test"])
 def test_the_servers_name_is_asked_for_and_checked_not_its_address(
     certified: str,
