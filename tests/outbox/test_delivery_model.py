@@ -15,6 +15,7 @@ from contextlib import suppress
 from enum import Enum, auto
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -147,7 +148,9 @@ class ModelZep:
         return True
 
 
-calls = st.lists(st.tuples(st.sampled_from(Fate), st.floats(0, 1)), max_size=6)
+shares = st.sampled_from((0.0, 0.5, 1.0))
+calls = st.lists(st.tuples(st.sampled_from(Fate), shares), max_size=4)
+pauses = st.sampled_from((0.0, 1.0, 5.0, LEASE_S, SETTLE_S, LEASE_S + SETTLE_S))
 
 
 class DeliveryMachine(RuleBasedStateMachine):
@@ -161,6 +164,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             create_tables(connection)
         self.accepted: dict[str, list[str]] = {}
         self.poison: set[str] = set()
+        self.zep.threads["a"] = []
 
     def teardown(self) -> None:
         try:
@@ -168,10 +172,10 @@ class DeliveryMachine(RuleBasedStateMachine):
         finally:
             self.rows.close()
 
-    @rule(thread_id=st.sampled_from("ab"), poison=st.booleans(), count=st.integers(1, 3))
-    def accept(self, thread_id: str, poison: bool, count: int) -> None:
+    @rule(thread_id=st.sampled_from("ab"), poison=st.sampled_from((None, None, None, 0, 1)), count=st.integers(1, 3))
+    def accept(self, thread_id: str, poison: int | None, count: int) -> None:
         for number in range(count):
-            bad = poison and number == 0
+            bad = number == poison
             with self.rows._pool._connection() as connection:
                 ids = accept(
                     connection,
@@ -185,18 +189,15 @@ class DeliveryMachine(RuleBasedStateMachine):
             self.accepted.setdefault(thread_id, []).extend(ids)
             self.poison.update(ids if bad else ())
 
-    @rule(fates=calls)
-    def deliver(self, fates: list[tuple[Fate, float]]) -> None:
+    @rule(fates=calls, pause=pauses)
+    def deliver(self, fates: list[tuple[Fate, float]], pause: float = 0.0) -> None:
+        self.zep.pass_time(pause)
         self.zep.fates = list(fates)
         batch = self.rows.claim(now=self.zep.now, lease_s=LEASE_S, settle_s=SETTLE_S)
         if batch is None:
             return
         with suppress(Died):
             deliver(self.zep, self.rows, batch, clock=self.zep.clock, draw=lambda: 0.0)  # type: ignore[arg-type]
-
-    @rule(seconds=st.floats(0, 2 * SETTLE_S))
-    def wait(self, seconds: float) -> None:
-        self.zep.pass_time(seconds)
 
     @invariant()
     def in_order_and_not_doubled(self) -> None:
@@ -231,5 +232,20 @@ class DeliveryMachine(RuleBasedStateMachine):
         assert twice <= unknown, "doubled and not reported"
 
 
-DeliveryMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30)
+@pytest.mark.parametrize("first", Fate)
+def test_every_pair_of_fates(first: Fate) -> None:
+    """What the random histories may miss: each fate after each other, in the look-up or in the call behind it."""
+    for second in Fate:
+        for pause in (1.0, SETTLE_S, LEASE_S + SETTLE_S):
+            for fates in ([(second, 0.5)], [(Fate.DONE, 0.0), (second, 0.5)]):
+                machine = DeliveryMachine()
+                machine.accept("a", None, 2)
+                machine.deliver([(first, 0.5)])
+                machine.accept("a", 0, 1)
+                machine.deliver(fates, pause)
+                machine.in_order_and_not_doubled()
+                machine.teardown()
+
+
+DeliveryMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=25)
 TestDelivery = DeliveryMachine.TestCase
