@@ -20,7 +20,7 @@ from guard.engine import Ask, Call, Called, Command, Engine, Steps, Tell, WriteR
 from guard.errors import StoreUnavailable
 from guard.heartbeat import Heartbeat
 from guard.notices import StoreAnswered
-from guard.service import MemoryService, open_store, worker_name
+from guard.service import MemoryService, load_client, open_store, worker_name
 from guard.store.async_memory import AsyncMemoryStore
 from guard.store.protocol import AsyncStore, Store
 from guard.telemetry import Telemetry
@@ -89,6 +89,8 @@ class AsyncMemoryService:
         telemetry: told of calls and transitions.
         monotonic: gives seconds that never jump; measures latencies.
         wall: gives unix seconds, for a process that never saw the store.
+        eager: import the SDK now (0.6 s) rather than inside the first call, on top of whose deadline it would come.
+            Never where base mode is ``off``, nor where ``zep`` is given.
     """
 
     _store: Store | None
@@ -104,6 +106,7 @@ class AsyncMemoryService:
         telemetry: Telemetry | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        eager: bool = True,
     ) -> None:
         self.settings = settings
         self.program = program or os.environ.get("ZEPGUARD_PROGRAM", "") or "python"
@@ -115,6 +118,8 @@ class AsyncMemoryService:
         self._loops: dict[asyncio.AbstractEventLoop, _Clients] = {}
         self.forget()
         _SERVICES.add(self)
+        if eager and zep is None:
+            load_client(settings, "guard.zep.async_sdk")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, program: str = "") -> AsyncMemoryService:
@@ -123,7 +128,7 @@ class AsyncMemoryService:
         Raises:
             SettingsError: naming the variable, its value and the remedy.
         """
-        return cls(MemoryService.from_env(environ).settings, program=program)
+        return cls(MemoryService.from_env(environ, eager=False).settings, program=program)
 
     @property
     def base_mode(self) -> Mode:

@@ -81,7 +81,7 @@ class Command(BaseCommand):
 
     def service(self) -> MemoryService:
         """The guard with this shell's settings; a simulation gives its own."""
-        return MemoryService.from_env(program="zep_mode")
+        return MemoryService.from_env(program="zep_mode", eager=False)
 
     def operator(self, service: MemoryService) -> Operator:
         """The hand on it; a simulation's pauses in virtual time."""
