@@ -1,12 +1,13 @@
 """guard.pii beside the naive pair of patterns, phonenumbers, presidio, scrubadub and datafog, in one run, one table.
 
-    python -m venv /tmp/pii && /tmp/pii/bin/pip install -e . phonenumbers presidio-analyzer scrubadub datafog
-    /tmp/pii/bin/python benchmarks/pii.py [CORPUS ...]
+    python -m venv peers && peers/bin/pip install -e . phonenumbers presidio-analyzer scrubadub datafog
+    peers/bin/python benchmarks/pii.py [CORPUS ...]
 
-A tool that is not installed has no line. Tools take turns on blocks of 100 messages, and of each block the least of
+A tool that is not installed is named so. Tools take turns on blocks of 100 messages, and of each block the least of
 some rounds counts, so that all see the same machine. Presidio runs its two recognisers without a language model,
 scrubadub its two detectors. Recall asks for a whole span of the right kind, precision for an overlap with one. The
-makers of the others promise nothing for hidden forms, and phonenumbers nothing for e-mail.
+makers of the others promise nothing for hidden forms, and phonenumbers nothing for e-mail. guard.pii was mended after
+its first look at each corpus: the scores of those looks stand at the top of the scripts that make them.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from typing import Any
 CORPORA = Path(__file__).parent.parent / "tests" / "pii"
 REGIONS = ("TR", "CY", "GB", "US")
 BLOCK = 100
-ROUNDS = 4
-IN_A_ROW = 2
+ROUNDS = 3
+IN_A_ROW = 3
 """The first comes with the caches as the tool before left them: cold behind a slow one, warm behind a quick one."""
 
 Found = list[tuple[str, int, int]]
@@ -114,8 +115,11 @@ def main(paths: list[Path]) -> None:
         took = times(tools, [message["text"] for message in messages])
         print(f"{path.name}: {len(messages)} messages, {sum(not m['spans'] for m in messages)} of them decoys")
         print(f"{'':14} {'messages/s':>10} {'precision':>9} {'ordinary':>9} {'hidden':>9} {'decoys hit':>10}")
-        for name, tool in tools.items():
-            score = scores(tool, messages)
+        for name in TOOLS:
+            if name not in tools:
+                print(f"{name:14} not installed")
+                continue
+            score = scores(tools[name], messages)
             print(
                 f"{name:14} {len(messages) / took[name]:10,.0f} {score['precision']:9.3f} {score['ordinary']:9.3f} "
                 f"{score['obfuscated']:9.3f} {score['decoys']:10.2%}"

@@ -1,4 +1,4 @@
-"""Over messages typed by hand after the detector was done; nothing was mended for them, so that they stay a fair look."""
+"""Over messages typed by hand after the detector was done; nothing was mended for them: they stay a fair look."""
 
 from __future__ import annotations
 
