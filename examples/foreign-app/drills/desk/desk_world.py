@@ -72,6 +72,10 @@ class StubZep:
         """Not asked for."""
         raise NotImplementedError
 
+    def delete_user(self, user_id: str) -> None:
+        """Not asked for."""
+        raise NotImplementedError
+
 
 class DeskWorld:
     """The help desk, as the phrases meet it."""
