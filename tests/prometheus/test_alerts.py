@@ -52,8 +52,8 @@ def test_every_alert_waits_has_a_severity_and_says_what_to_do() -> None:
     for name, alert in alerts().items():
         assert alert["for"], name
         assert alert["labels"]["severity"] in ("warning", "critical"), name
-        assert {"summary", "description", "runbook"} <= set(alert["annotations"]), name
-        assert Path(__file__).parents[2].joinpath(alert["annotations"]["runbook"]).is_file(), name
+        # No more than the checklist's two: a promtool test compares all annotations.
+        assert set(alert["annotations"]) == {"summary", "description"}, name
 
 
 @pytest.mark.parametrize("every", ["15s", "1m"])
