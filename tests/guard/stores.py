@@ -116,7 +116,7 @@ class Relay:
         delay_s: how long each piece of an answer is kept back.
         drip_s: if above 0, an answer goes a byte at a time, with such a pause after each.
         silent: whether answers are kept for ever.
-        connections: how many there were; most_at_once: how many of them together.
+        connections: how many there were.
     """
 
     def __init__(self, upstream: Valkey, tls: ssl.SSLContext | None = None) -> None:
@@ -127,8 +127,6 @@ class Relay:
         self.silent = False
         self.shakes_hands = True
         self.connections = 0
-        self.at_once = 0
-        self.most_at_once = 0
         self._over = threading.Event()
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -143,8 +141,6 @@ class Relay:
             except OSError:
                 return
             self.connections += 1
-            self.at_once += 1
-            self.most_at_once = max(self.at_once, self.most_at_once)
             self._open.append(client)
             self._spawn(self._serve, client)
 
@@ -168,7 +164,6 @@ class Relay:
             while part := client.recv(65536):
                 server.sendall(part)
             server.shutdown(socket.SHUT_RDWR)
-        self.at_once -= 1
 
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
         with contextlib.suppress(OSError):
