@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from guard.core.settings import Settings, read_settings
 from guard.service import MemoryService
 from guard.testing.clock import FakeClock
 from guard.testing.recorder import EventRecorder
-from guard.testing.store import FakeStore
-from guard.testing.zep import FakeZep
+from guard.testing.store import AsyncFakeStore, FakeStore
+from guard.testing.zep import AsyncFakeZep, FakeZep
+
+if TYPE_CHECKING:
+    from guard.async_service import AsyncMemoryService
 
 __all__ = ["Guarded", "guarded"]
 
@@ -41,6 +45,26 @@ class Guarded:
         """
         settings = self.settings if environ is None else read_settings({**_READ_WRITE, **environ})
         return _over(settings, self.clock, self.store, self.zep)
+
+    def for_asyncio(self) -> AsyncMemoryService:
+        """The same for coroutines, as one more process of the fleet; ``seen`` sees it too.
+
+        >>> import asyncio
+        >>> app = guarded()
+        >>> asyncio.run(app.for_asyncio().read_context(user_id="u1", thread_id="t1")).text
+        'remembered of t1'
+        """
+        from guard.async_service import AsyncMemoryService
+
+        return AsyncMemoryService(
+            self.settings,
+            program="guard.testing.asyncio",
+            store=lambda: AsyncFakeStore(self.store),
+            zep=lambda: AsyncFakeZep(self.zep),
+            telemetry=self.seen,
+            monotonic=self.clock.monotonic,
+            wall=self.clock.wall,
+        )
 
 
 def guarded(environ: Mapping[str, str] | None = None, *, wall: float = 1_700_000_000.0) -> Guarded:

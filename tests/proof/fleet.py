@@ -31,7 +31,7 @@ from guard.zep.calls import Answer, ZepFailure
 from tests.proof.oracle import BAD, GOOD, trend_of
 
 RANK = {Mode.OFF: 0, Mode.WRITE_ONLY: 1, Mode.READ_WRITE: 2}
-FRESH_S, STALE_S, NEGATIVE_S, VIEW_S = 60.0, 600.0, 1.5, 1.0  # the numbers, not the policy's
+FRESH_S, STALE_S, NEGATIVE_S, VIEW_S, HOLD_S = 60.0, 600.0, 1.5, 1.0, 300.0  # the numbers, not the policy's
 ROUNDING_S = 1e-3
 TREND_REASONS = {Reason.READ_LATENCY, Reason.FAILURE_RATE}
 
@@ -262,6 +262,10 @@ class Fleet:
         if reached and outcome.value in GOOD:
             assert self.store.record.reason is None, "a probe was answered, and the mode is not restored"
             assert flight.worker.engine.sight.mode is flight.worker.engine.base
+        elif reached and outcome is not Outcome.RATE_LIMITED:
+            record = self.store.record
+            assert record.reason is Reason.PROBE_FAILED, "a probe failed, and the mode is not held again"
+            assert abs(record.until - self.clock.wall() - HOLD_S) < ROUNDING_S, "not for a full hold"
         flight.worker.notices.clear()
 
     def _probe_counts(self, flight: Flight) -> bool:

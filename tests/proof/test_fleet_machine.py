@@ -70,6 +70,25 @@ class FleetMachine(RuleBasedStateMachine):
             if flight in self.fleet.flights:
                 self.fleet.end(flight, Outcome.ANSWERED)
 
+    @rule(
+        worker=WORKERS,
+        seconds=st.sampled_from([1.1, 59.0, 61.0, 599.0, 601.0, 660.0]),
+        forgotten=st.booleans(),
+        paused=st.booleans(),
+    )
+    def a_context_grows_old(self, worker: int, seconds: float, forgotten: bool, paused: bool) -> None:
+        """It was read well; then Zep fails, or asks for a pause first, or an operator drops it."""
+        fleet, process = self.fleet, self.fleet.workers[worker]
+        outcomes = [Outcome.ANSWERED, Outcome.RATE_LIMITED if paused else Outcome.TIMEOUT, Outcome.TIMEOUT]
+        for outcome in outcomes:
+            flight = fleet.begin_read(process, "ann", "ann-t1")
+            if flight in fleet.flights:
+                fleet.end(flight, outcome)
+            if outcome is Outcome.ANSWERED:
+                if forgotten and not fleet.store.is_away:
+                    fleet.forget(user="ann")
+                fleet.clock.advance(seconds)
+
     @rule(worker=WORKERS, outcome=OUTCOMES)
     def write(self, worker: int, outcome: Outcome) -> None:
         flight = self.fleet.begin_write(self.fleet.workers[worker], "t")

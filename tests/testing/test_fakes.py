@@ -233,6 +233,15 @@ def test_two_of_one_fleet_agree() -> None:
     assert reader.settings.base_mode == "write_only"
 
 
+def test_coroutines_have_the_same_fleet() -> None:
+    app = guarded()
+    app.zep.fails("auth")
+    result = asyncio.run(app.for_asyncio().read_context(user_id="u", thread_id="t"))
+    assert (result.status, result.mode) == ("failed", "write_only")
+    app.seen.logged("zep_auth_failure_auto_downgrade")
+    assert app.memory.mode() == "write_only"
+
+
 def test_variables_of_the_process_count_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLAG_ZEP_READ", "false")
     assert guarded().memory.mode() == "read_write"
