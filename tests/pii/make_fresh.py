@@ -2,6 +2,10 @@
 """Makes ``fresh.jsonl``: chat about flats, orders and travel, written by somebody who had not read ``guard/pii``.
 
 python tests/pii/make_fresh.py [--check]
+
+The first score: ordinary forms 328 of 330, hidden ones 118 of 129, findings 446 of 447 right, decoys 1 of 520 hit.
+Missed were entities, "(kuyruklu a)" in brackets, groups in brackets or joined by "_", and inflected verbs for calling.
+They were mended in general; so this score is no longer that of unseen text. ``by_hand.txt`` came after.
 """
 
 from __future__ import annotations
