@@ -81,10 +81,11 @@ class _Look(NamedTuple):
     order: str
 
 
-_FIRST_COME = "state = 'pending' AND NOT behind AND not_before = 0"
+# Not ``= 0``: PostgreSQL would then take the order by id from the primary key, past all that was delivered today.
+_FIRST_COME = "state = 'pending' AND NOT behind AND not_before <= 0"
 _LOOKS = (
-    _Look(_FIRST_COME, "id"),
-    _Look(_FIRST_COME, "id DESC"),
+    _Look(_FIRST_COME, "not_before, id"),
+    _Look(_FIRST_COME, "not_before DESC, id DESC"),
     _Look("state = 'pending' AND NOT behind AND not_before > 0 AND not_before <= %(now)s", "not_before, id"),
 )
 """The longest waiting, the newest, and the longest due of those put back: they take turns, so that none starves."""
