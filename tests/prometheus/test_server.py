@@ -16,6 +16,7 @@ from zepguard.parts.prometheus import PROMETHEUS, PROMTOOL, Tool
 from zepguard.prometheus.answers import QueryRefused
 from zepguard.prometheus.blocks import BlocksNotMade, make_blocks
 from zepguard.prometheus.budgets import read_budgets
+from zepguard.prometheus.places import prometheus_folder
 from zepguard.prometheus.server import Prometheus
 from zepguard.prometheus.verdict import Verdict, judge
 from zepguard.stack.processes import identify
@@ -61,6 +62,19 @@ def test_weeks_of_samples_are_loaded_kept_and_judged(tmp_path: Path) -> None:
             prometheus.ask.instant("rate(")
         pid = prometheus.pid
     assert identify(pid) is None
+
+
+def test_every_rule_is_evaluated_without_an_error(tmp_path: Path) -> None:
+    """Over no series at all, and scaled: a rule that matches many to many says so only when it runs."""
+    make_blocks(openmetrics(tmp_path / "text"), tmp_path / "p" / "data", block_s=30 * 24 * 3600)
+    rules = [prometheus_folder() / name for name in ("alerts.yml", "rules.yml")]
+    with Prometheus.start(tmp_path / "p", rules=rules, interval_s=0.2, time_scale=300) as prometheus:
+        gives_up_at = time.monotonic() + 60
+        while "unknown" in prometheus.ask.rules_health().values() and time.monotonic() < gives_up_at:
+            time.sleep(0.1)
+        health = prometheus.ask.rules_health()
+        assert set(health.values()) == {"ok"}, health
+        assert len(prometheus.ask.instant("memory:budget")) == len(read_budgets())
 
 
 def test_text_that_promtool_refuses_is_said(tmp_path: Path) -> None:

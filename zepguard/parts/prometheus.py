@@ -1,12 +1,29 @@
-"""Prometheus, promtool, Alertmanager and amtool: where the user says, else on PATH. None of them is built here."""
+"""Prometheus, promtool, Alertmanager and amtool: where the user says, else on PATH or in the user's cache.
+
+Where one is nowhere, all four are built once into the cache, from the module file in ``prometheus_module``, whose
+go.sum has the checksum of each source.
+"""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from zepguard.parts.commands import executable, first_version, on_path, version_said
+from zepguard.parts.building import build_module
+from zepguard.parts.commands import (
+    CommandFailed,
+    Progress,
+    executable,
+    first_version,
+    on_path,
+    say_nothing,
+    version_said,
+)
+from zepguard.parts.locks import locked
 from zepguard.parts.model import Part, PartMissing, PartUnusable
+from zepguard.parts.toxiproxy import cache_folder
 
 __all__ = ["ALERTMANAGER", "AMTOOL", "PROMETHEUS", "PROMTOOL", "Tool", "find_tool", "obtain_tool"]
 
@@ -19,12 +36,14 @@ class Tool:
     commands: tuple[str, ...]
     override: str
     package: str
+    source: str
+    version: str
     used_for: str
 
     @property
     def remedy(self) -> str:
         """What to do where it is missing."""
-        return f"install {self.package} (Debian's package, or a release), or put the path into {self.override}"
+        return f"install {self.package} (Debian's, or a release), put its path into {self.override}, or install Go"
 
 
 PROMETHEUS = Tool(
@@ -32,6 +51,8 @@ PROMETHEUS = Tool(
     commands=("prometheus",),
     override="PROMETHEUS_SERVER",
     package="prometheus",
+    source="github.com/prometheus/prometheus/cmd/prometheus",
+    version="3.5.0",
     used_for="asks the checklist's PromQL, and fires its alerts",
 )
 PROMTOOL = Tool(
@@ -39,6 +60,8 @@ PROMTOOL = Tool(
     commands=("promtool",),
     override="PROMTOOL",
     package="prometheus",
+    source="github.com/prometheus/prometheus/cmd/promtool",
+    version="3.5.0",
     used_for="checks the rules, and loads a run's metrics",
 )
 ALERTMANAGER = Tool(
@@ -46,6 +69,8 @@ ALERTMANAGER = Tool(
     commands=("alertmanager", "prometheus-alertmanager"),
     override="ALERTMANAGER_SERVER",
     package="prometheus-alertmanager",
+    source="github.com/prometheus/alertmanager/cmd/alertmanager",
+    version="0.28.1",
     used_for="sends the pages",
 )
 AMTOOL = Tool(
@@ -53,8 +78,14 @@ AMTOOL = Tool(
     commands=("amtool",),
     override="AMTOOL",
     package="prometheus-alertmanager",
+    source="github.com/prometheus/alertmanager/cmd/amtool",
+    version="0.28.1",
     used_for="checks where pages go",
 )
+
+_ALL = (PROMETHEUS, PROMTOOL, ALERTMANAGER, AMTOOL)
+_MODULE = Path(__file__).parent / "prometheus_module"
+_BUILT = f"prometheus-{PROMETHEUS.version}-{ALERTMANAGER.version}"
 
 
 def find_tool(tool: Tool, environ: Mapping[str, str] | None = None) -> Part | None:
@@ -69,15 +100,50 @@ def find_tool(tool: Tool, environ: Mapping[str, str] | None = None) -> Part | No
             raise PartUnusable(tool.name, what, f"correct or unset {tool.override}")
         return _part(tool, Path(override), f"from {tool.override}")
     found = on_path(tool.commands, environ)
-    return _part(tool, found, "on PATH") if found is not None else None
+    if found is not None:
+        return _part(tool, found, "on PATH")
+    cached = cached_tool(tool, environ)
+    return (
+        Part(name=tool.name, path=cached, version=tool.version, source="in the cache") if executable(cached) else None
+    )
 
 
-def obtain_tool(tool: Tool, environ: Mapping[str, str] | None = None) -> Part:
-    """Return the program; raises PartMissing, and PartUnusable as ``find_tool`` does."""
+def cached_tool(tool: Tool, environ: Mapping[str, str]) -> Path:
+    """Return where the built program is, or would be."""
+    return cache_folder(environ) / _BUILT / tool.source.rsplit("/", 1)[1]
+
+
+def obtain_tool(tool: Tool, environ: Mapping[str, str] | None = None, *, on_progress: Progress = say_nothing) -> Part:
+    """Return the program, built first if need be, with the three others, which takes minutes, once.
+
+    Raises PartMissing when there is no way to it, and PartUnusable as ``find_tool`` does.
+    """
+    environ = os.environ if environ is None else environ
     found = find_tool(tool, environ)
-    if found is None:
-        raise PartMissing(tool.name, "is not here", tool.remedy)
-    return found
+    if found is not None:
+        return found
+    try:
+        _build_into_cache(environ, on_progress)
+    except (CommandFailed, OSError) as error:
+        raise PartMissing(tool.name, f"is not here and cannot be built ({error})", tool.remedy) from error
+    return Part(
+        name=tool.name, path=cached_tool(tool, environ), version=tool.version, source="built just now, in the cache"
+    )
+
+
+def _build_into_cache(environ: Mapping[str, str], on_progress: Progress) -> None:
+    cache = cache_folder(environ)
+    cache.mkdir(parents=True, exist_ok=True)
+    with locked(cache / f"{_BUILT}.lock", PROMETHEUS.name, on_progress):
+        if (cache / _BUILT).is_dir():  # another builder was first
+            return
+        # On the same file system as the cache, so that the move is atomic.
+        with tempfile.TemporaryDirectory(dir=cache, prefix="building-") as room:
+            module = Path(room) / "module"
+            shutil.copytree(_MODULE, module)
+            packages = [one.source for one in _ALL]
+            name = f"{PROMETHEUS.name} {PROMETHEUS.version} and {ALERTMANAGER.name} {ALERTMANAGER.version}"
+            build_module(module, packages, Path(room), environ, on_progress, name=name).rename(cache / _BUILT)
 
 
 def _part(tool: Tool, path: Path, source: str) -> Part:

@@ -102,7 +102,8 @@ def _asked(
 
 def _tool(tool: prometheus.Tool, environ: Mapping[str, str]) -> PartReport:
     find = partial(prometheus.find_tool, tool, environ)
-    return _asked(tool.name, find, remedy=tool.remedy, used_for=tool.used_for, may_be_missing=True)
+    remedy = f"nothing to do: {tool.version} is built on first use, in minutes; or {tool.remedy}"
+    return _asked(tool.name, find, remedy=remedy, used_for=tool.used_for, may_be_missing=True)
 
 
 def _python() -> PartReport:

@@ -1,12 +1,9 @@
 """Toxiproxy's server: found where the user says, on PATH or in the user's cache; else built once into it."""
 
-import fcntl
 import os
 import re
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,15 +17,13 @@ from zepguard.parts.commands import (
     say_nothing,
     version_said,
 )
+from zepguard.parts.locks import locked
 from zepguard.parts.model import Part, PartMissing, PartUnusable
 
 TOXIPROXY_VERSION = "2.12.0"
 NAME = "Toxiproxy"
 OVERRIDE = "TOXIPROXY_SERVER"
 _COMMAND = "toxiproxy-server"
-_LOCK_WAIT_S = 1_200.0
-_LOCK_LOOK_EVERY_S = 0.2
-_SAY_WAITING_AFTER_S = 2.0
 _MODULE_LINE = re.compile(rb"mod\tgithub\.com/Shopify/toxiproxy/v2\tv(\d[^\t\n]*)\t")
 REMEDY = f"put toxiproxy-server {TOXIPROXY_VERSION} on PATH or its path into {OVERRIDE}, or install Go and try again"
 
@@ -130,7 +125,7 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[Candidate]:
 def _build_into_cache(environ: Mapping[str, str], on_progress: Progress) -> Path:
     final = cached_binary(environ)
     final.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(final.parent / "lock", on_progress):
+    with locked(final.parent / "lock", NAME, on_progress):
         if executable(final):  # another builder was first
             return final
         # On the same file system as the cache, so that the move is atomic.
@@ -141,28 +136,3 @@ def _build_into_cache(environ: Mapping[str, str], on_progress: Progress) -> Path
                 raise CommandFailed(f"Go built version {version}")
             built.replace(final)
     return final
-
-
-@contextmanager
-def _locked(path: Path, on_progress: Progress) -> Iterator[None]:
-    """Hold a lock that ends with the process, also with a killed one. Raises CommandFailed after a long wait."""
-    began = time.monotonic()
-    told = False
-    with path.open("a") as handle:
-        while not _try_lock(handle.fileno()):
-            waited_s = time.monotonic() - began
-            if waited_s > _LOCK_WAIT_S:
-                raise CommandFailed(f"another process has held {path} for {_LOCK_WAIT_S:.0f} s")
-            if waited_s > _SAY_WAITING_AFTER_S and not told:
-                on_progress("waiting for another process that is building Toxiproxy")
-                told = True
-            time.sleep(_LOCK_LOOK_EVERY_S)
-        yield
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

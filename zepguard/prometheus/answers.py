@@ -78,6 +78,11 @@ class Asking:
         active = self._get("/api/v1/targets", {})["activeTargets"]
         return bool(active) and all(one["health"] == "up" for one in active)
 
+    def rules_health(self) -> dict[str, str]:
+        """Of each rule, by its name: ``ok``, ``unknown`` (not evaluated yet), or the error; raises QueryRefused."""
+        rules = [rule for group in self._get("/api/v1/rules", {})["groups"] for rule in group["rules"]]
+        return {one["name"]: one.get("lastError") or one["health"] for one in rules}
+
     def _ask(self, path: str, asked: Mapping[str, Any]) -> list[Any]:
         data = self._get(path, asked)
         if data["resultType"] == "scalar":
