@@ -147,6 +147,7 @@ LATE = {"sent_s": 10.051, "first_token_s": 10.08}
         ({"end": End(at_s=61, due=211, interrupted=False)}, "200 of 211 turns were sent"),
         ({"scrapes": (scrape(5),)}, "not scraped"),
         ({"stage": [turn(Arm.STAGE, **LATE)] * 100}, "51 ms late by itself"),
+        ({"off": [turn(Arm.OFF, free_s=10.051, sent_s=10.051)] * 100}, "not be kept even without memory: p95 51 ms"),
         ({"off": [turn(Arm.OFF)] * 99 + [turn(Arm.OFF, mode="read_write")]}, "memory was not off for them"),
         ({"stage": [turn(Arm.STAGE)] * 99 + [turn(Arm.STAGE, mode="write_only")]}, "write_only, not in read_write"),
     ],

@@ -9,7 +9,8 @@ next run. Its rules:
 - Read latency is the guard's own histogram, by the difference of two scrapes: a client cannot see a single read, and
   the checklist's expression asks this histogram. The p95 is known between two edges, so a limit at an edge is decided
   exactly; a value at the edge counts as below it, as in Prometheus.
-- Nothing is concluded from fewer than ``SAMPLES_MIN`` samples, nor from a generator that was behind its schedule.
+- Nothing is concluded from fewer than ``SAMPLES_MIN`` samples, nor from a generator that was behind its schedule, nor from a
+  baseline that could not be kept to it: then the product is swamped, and the difference of the arms is chance.
 """
 
 from __future__ import annotations
@@ -136,6 +137,13 @@ def _behind(facts: _Facts, stage: Stage) -> Iterator[str]:
         yield (
             f"the generator was behind its schedule: p95 {lag_ms:.0f} ms late by itself, {allowed_ms:g} allowed; "
             "give a lower --rate or a quieter machine"
+        )
+    waited = [(turn.sent_s - turn.due_s) * 1000 for turn in facts.arm(Arm.OFF)]
+    late_ms = nearest_rank(waited, 95) if waited else 0.0
+    if late_ms > allowed_ms:
+        yield (
+            f"the schedule could not be kept even without memory: p95 {late_ms:.0f} ms late, {allowed_ms:g} allowed; "
+            "give a lower --rate, more --users or a quieter machine"
         )
 
 
