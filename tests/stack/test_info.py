@@ -16,7 +16,7 @@ from zepguard.stack.layout import RunDir
 from zepguard.stack.plan import Plan, Ports
 from zepguard.stack.programs import info_of
 
-PORTS = Ports(web=1, fakezep=2, toxiproxy=3, zep_proxy=4, guard_store=5, broker=6)
+PORTS = Ports(web=1, fakezep=2, toxiproxy=3, zep_proxy=4, guard_store=5, broker=6, store_proxy=7)
 
 
 @pytest.fixture

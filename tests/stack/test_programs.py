@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import socket
@@ -15,9 +16,9 @@ from zepguard.stack.errors import StackUsageError
 from zepguard.stack.layout import RunDir
 from zepguard.stack.plan import Plan, Ports
 from zepguard.stack.ports import free_ports
-from zepguard.stack.programs import APP, PARTS, programs_of, supervisor_config
+from zepguard.stack.programs import APP, PARTS, info_of, programs_of, supervisor_config, toxiproxy_config
 
-PORTS = Ports(web=1, fakezep=2, toxiproxy=3, zep_proxy=4, guard_store=5, broker=6)
+PORTS = Ports(web=1, fakezep=2, toxiproxy=3, zep_proxy=4, guard_store=5, broker=6, store_proxy=7)
 
 
 @pytest.fixture
@@ -88,3 +89,14 @@ def test_a_long_temporary_folder_is_no_obstacle(tmp_path: Path, monkeypatch: pyt
     finally:
         run_dir.remove()
     assert not run_dir.path.exists()
+
+
+def test_the_guards_store_has_a_proxy_of_its_own_and_the_broker_has_none(plan: Plan) -> None:
+    proxies = {one["name"]: one for one in json.loads(toxiproxy_config(plan))}
+    assert proxies["guard_store"]["upstream"] == "127.0.0.1:5"
+    assert {one["upstream"] for one in proxies.values()} == {"127.0.0.1:2", "127.0.0.1:5"}
+    variables = plan.environment()
+    assert variables["GUARD_REDIS_URL"] == f"redis://{proxies['guard_store']['listen']}/0"
+    assert variables["CELERY_BROKER_URL"] == "redis://127.0.0.1:6/0"
+    told = info_of(plan)
+    assert (told.redis_via_proxy_url, told.store_proxy) == (variables["GUARD_REDIS_URL"], "guard_store")

@@ -96,6 +96,7 @@ def _told(info: StackInfo, mode: str, took_s: float) -> str:
         ("Zep, as the guard sees it", f"{info.zep_via_proxy_url} (key {info.zep_api_key})"),
         ("Toxiproxy", info.toxiproxy_url),
         ("the guard's store", info.redis_url),
+        ("  as the guard sees it", f"{info.redis_via_proxy_url} (Toxiproxy's {info.store_proxy})"),
         ("Celery's broker", info.broker_url),
         ("env file", f"{info.env_file} (edit, then restart a program: an export reaches none)"),
         ("log", info.log_file),

@@ -76,7 +76,9 @@ def start_parts(plan: Plan, supervisord: subprocess.Popen[bytes], supervisor: Su
         "guard_store": partial(answers_ping, ports.guard_store),
         "broker": partial(answers_ping, ports.broker),
         # Its API answers before its proxies listen; both are waited for.
-        "toxiproxy": lambda: answers_http(f"{plan.toxiproxy_url}/version") and listens(ports.zep_proxy),
+        "toxiproxy": lambda: (
+            answers_http(f"{plan.toxiproxy_url}/version") and listens(ports.zep_proxy) and listens(ports.store_proxy)
+        ),
         "fakezep": partial(answers_http, f"{plan.fakezep_url}/admin/health"),
     }
     _await(plan, supervisor, ready, progress)

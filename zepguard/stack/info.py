@@ -21,6 +21,9 @@ _REMEDY = "give the line that `zepguard up --json` printed"
 class StackInfo:
     """Where a stack is and how to act on it. Keys stay out of its repr, so also out of logs and reports.
 
+    ``redis_url`` is the guard's store itself, ``redis_via_proxy_url`` the same behind the Toxiproxy proxy that
+    ``store_proxy`` names: what the programs use.
+
     ``chat_url`` and ``metrics_url`` are full endpoint URLs, ``fakezep_admin_url`` ends in ``/admin``, the other
     URLs are roots. ``manage`` and ``supervisorctl`` are argv lists to append to.
     """
@@ -35,6 +38,8 @@ class StackInfo:
     zep_api_key: str = field(repr=False)
     toxiproxy_url: str
     redis_url: str
+    redis_via_proxy_url: str
+    store_proxy: str
     broker_url: str
     namespace: str
     jwt: str = field(repr=False)

@@ -34,6 +34,7 @@ class Ports:
     toxiproxy: int
     zep_proxy: int
     guard_store: int
+    store_proxy: int
     broker: int
 
     @classmethod
@@ -98,8 +99,13 @@ class Plan:
 
     @property
     def redis_url(self) -> str:
-        """The guard's store."""
-        return f"redis://127.0.0.1:{self.ports.guard_store}/0"
+        """The guard's store, past Toxiproxy."""
+        return _store(self.ports.guard_store)
+
+    @property
+    def redis_via_proxy_url(self) -> str:
+        """What the guard asks: its store behind Toxiproxy."""
+        return _store(self.ports.store_proxy)
 
     @property
     def broker_url(self) -> str:
@@ -114,7 +120,7 @@ class Plan:
             "ZEP_BASE_URL": self.zep_via_proxy_url,
             "ZEP_API_KEY": self.zep_api_key,
             "ZEP_TIMEOUT_MS": str(_TIMEOUT_MS),
-            "GUARD_REDIS_URL": self.redis_url,
+            "GUARD_REDIS_URL": self.redis_via_proxy_url,
             "ZEPGUARD_NAMESPACE": self.namespace,
             "ZEPGUARD_HOLD_S": f"{scaled(_HOLD_S, self.time_scale):g}",
             "ZEPGUARD_BREAKER_OPEN_S": f"{scaled(_BREAKER_OPEN_S, self.time_scale):g}",
@@ -134,6 +140,10 @@ class Plan:
             "FAKEZEP_API_KEY": self.zep_api_key,
             "FAKEZEP_ADMIN_KEY": self.fakezep_admin_key,
         }
+
+
+def _store(port: int) -> str:
+    return f"redis://127.0.0.1:{port}/0"
 
 
 def _http(port: int) -> str:

@@ -19,6 +19,7 @@ from zepguard.stack.plan import Plan
 __all__ = [
     "APP",
     "PARTS",
+    "STORE_PROXY",
     "WORKERS",
     "Program",
     "info_of",
@@ -37,6 +38,7 @@ WORKERS = ("celery_chat_worker", "celery_delivery_worker")
 APP = ("uvicorn", *WORKERS)
 
 ZEP_PROXY = "zep"
+STORE_PROXY = "guard_store"
 USER = "first-user"
 """Whom the stack's own token speaks for."""
 
@@ -148,6 +150,8 @@ def info_of(plan: Plan) -> StackInfo:
         zep_api_key=plan.zep_api_key,
         toxiproxy_url=plan.toxiproxy_url,
         redis_url=plan.redis_url,
+        redis_via_proxy_url=plan.redis_via_proxy_url,
+        store_proxy=STORE_PROXY,
         broker_url=plan.broker_url,
         namespace=plan.namespace,
         jwt=issue_jwt(plan.jwt_secret, USER, TOKEN_TTL_S),
@@ -162,13 +166,13 @@ def info_of(plan: Plan) -> StackInfo:
 
 def toxiproxy_config(plan: Plan) -> str:
     """Return the file of proxies that Toxiproxy starts with: a killed one comes back with its proxy."""
-    proxy = {
-        "name": ZEP_PROXY,
-        "listen": f"127.0.0.1:{plan.ports.zep_proxy}",
-        "upstream": f"127.0.0.1:{plan.ports.fakezep}",
-        "enabled": True,
-    }
-    return json.dumps([proxy], indent=2) + "\n"
+    ports = plan.ports
+    ways = {ZEP_PROXY: (ports.zep_proxy, ports.fakezep), STORE_PROXY: (ports.store_proxy, ports.guard_store)}
+    proxies = [
+        {"name": name, "listen": f"127.0.0.1:{listen}", "upstream": f"127.0.0.1:{upstream}", "enabled": True}
+        for name, (listen, upstream) in ways.items()
+    ]
+    return json.dumps(proxies, indent=2) + "\n"
 
 
 def supervisor_config(run_dir: RunDir, programs: Sequence[Program]) -> str:
