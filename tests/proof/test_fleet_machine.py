@@ -131,16 +131,17 @@ class FleetMachine(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.fleet.clock.advance(seconds)
 
-    @rule(outcome=OUTCOMES, prober=WORKERS, ends=st.booleans())
-    def the_hold_ends(self, outcome: Outcome, prober: int, ends: bool) -> None:
-        """All workers have a message when the hold ends; the prober's stays under way meanwhile."""
+    @rule(outcome=OUTCOMES, prober=WORKERS, then=st.sampled_from(["ends", "ends", "stays", "is cancelled"]))
+    def the_hold_ends(self, outcome: Outcome, prober: int, then: str) -> None:
+        """All workers have a message when the hold ends; the prober's is under way meanwhile."""
         fleet = self.fleet
         fleet.clock.advance(max(1.1, fleet.store.record.until - fleet.clock.wall() + 0.1))
         flight = fleet.begin_read(fleet.workers[prober], "ann", "probe")
         for worker in fleet.workers:
             fleet.begin_read(worker, "bob", "beside")
-        if ends and flight in fleet.flights:
-            fleet.end(flight, outcome)
+        if flight not in fleet.flights or then == "stays":
+            return
+        fleet.cancel(flight) if then == "is cancelled" else fleet.end(flight, outcome)
 
     # -- operator ----------------------------------------------------------------------------------------------------
 
