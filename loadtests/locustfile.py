@@ -3,7 +3,7 @@
     zepguard up --json > stack.json &
     locust -f loadtests/locustfile.py --stage canary --stack stack.json [-u 10] [--rate 10] [-t 60s]
 
-Ends with 0 go, 1 no go, 2 usage, 3 inconclusive. ``zepguard load`` does this in a process of its own.
+Ends with 0 go, 1 no go, 2 usage, 3 inconclusive, 5 stack unreachable. ``zepguard load`` does this in a process of its own.
 
 Locust's own tables are not used: its percentiles are binned, and count from when a turn was sent. A turn here counts
 from when it was due, and the users keep their schedule also when they were late, which neither ``constant_pacing`` nor
@@ -29,7 +29,7 @@ from locust.exception import StopUser
 
 from zepguard.exit_codes import ExitCode
 from zepguard.load.arms import both_arms
-from zepguard.load.errors import LoadError
+from zepguard.load.errors import LoadError, StackUnfit
 from zepguard.load.hearing import Heard, hear
 from zepguard.load.judge import judge
 from zepguard.load.recorder import Recorder, scrape
@@ -215,6 +215,9 @@ def _prepare(environment: Environment, **_: Any) -> None:
         options.run_time = None
         _say(f"{session.stage.name}: memory for half of the threads, {session.stage.mode}")
         session.prepare()
+    except StackUnfit as error:
+        _say(str(error))
+        sys.exit(int(ExitCode.ENVIRONMENT))
     except (LoadError, StackInfoError, ValueError) as error:
         _say(str(error))
         sys.exit(int(ExitCode.USAGE))

@@ -32,7 +32,7 @@ class Restarts:
         assert info == self.info
         return self
 
-    def restart(self, *names: str) -> None:
+    def restart(self, *names: str, within_s: float) -> None:
         assert set(names) == {"celery_chat_worker", "celery_delivery_worker"}
         self.seen.append(read_env_file(self.info.env_file))
         fails, self.fails = self.fails, None

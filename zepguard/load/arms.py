@@ -18,6 +18,10 @@ from zepguard.stack.programs import WORKERS
 __all__ = ["both_arms", "serve_both_arms"]
 
 
+_READY_WITHIN_S = 60.0
+"""As patient as a start: a machine that is asked to bear load may have other work."""
+
+
 @contextmanager
 def both_arms(info: StackInfo, stage: Stage) -> Iterator[None]:
     """Restart the workers so that they serve both arms, and put all back on the way out.
@@ -61,7 +65,7 @@ def _set(info: StackInfo, wanted: Mapping[str, str | None]) -> None:
     changes = {name: value for name, value in wanted.items() if now.get(name) != value}
     if changes:
         edit_env_file(info.env_file, changes)
-        StackControl(info).restart(*WORKERS)
+        StackControl(info).restart(*WORKERS, within_s=_READY_WITHIN_S)
 
 
 @contextmanager

@@ -9,8 +9,8 @@ next run. Its rules:
 - Read latency is the guard's own histogram, by the difference of two scrapes: a client cannot see a single read, and
   the checklist's expression asks this histogram. The p95 is known between two edges, so a limit at an edge is decided
   exactly; a value at the edge counts as below it, as in Prometheus.
-- Nothing is concluded from fewer than ``SAMPLES_MIN`` samples, nor from a generator that was behind its schedule, nor from a
-  baseline that could not be kept to it: then the product is swamped, and the difference of the arms is chance.
+- Nothing is concluded from fewer than ``SAMPLES_MIN`` samples, nor from a generator that was behind its schedule, nor
+  from a baseline that could not keep to it: then the product is swamped, and the difference of the arms is chance.
 """
 
 from __future__ import annotations
