@@ -3,7 +3,8 @@
     zepguard up --json > stack.json &
     locust -f loadtests/locustfile.py --stage canary --stack stack.json [-u 10] [--rate 10] [-t 60s]
 
-Ends with 0 go, 1 no go, 2 usage, 3 inconclusive, 5 stack unreachable. ``zepguard load`` does this in a process of its own.
+Ends with 0 go, 1 no go, 2 usage, 3 inconclusive, 5 stack unreachable. ``zepguard load`` does this in a process of its
+own.
 
 Locust's own tables are not used: its percentiles are binned, and count from when a turn was sent. A turn here counts
 from when it was due, and the users keep their schedule also when they were late, which neither ``constant_pacing`` nor
