@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,6 +33,22 @@ def test_the_first_claim_commits_the_message_and_the_finish_the_reply(thread_id:
     assert outbox(asked) == [("user", "a question")]
     assert finish(asked, attempt=1, done=DONE)
     assert outbox(asked) == [("user", "a question"), ("assistant", "yes")]
+
+
+def test_personal_data_stays_in_the_app_and_out_of_the_outbox(thread_id: str) -> None:
+    asked = Question(user_id="ada", thread_id=thread_id, message="mail ada@example.com")
+    claim(asked, attempt=1, supersedes=0)
+    reply = "I wrote to ada@example.com"
+    assert finish(asked, attempt=1, done=replace(DONE, reply=reply))
+    assert outbox(asked) == [("user", "mail [EMAIL]"), ("assistant", "I wrote to [EMAIL]")]
+    assert Turn.objects.get(id=asked.turn_id).reply == reply
+
+
+def test_a_reply_longer_than_zep_takes_is_stored_in_parts(thread_id: str) -> None:
+    asked = question(thread_id)
+    claim(asked, attempt=1, supersedes=0)
+    assert finish(asked, attempt=1, done=replace(DONE, reply="word " * 1500))
+    assert "".join(content for role, content in outbox(asked) if role == "assistant") == "word " * 1500
 
 
 def test_a_turn_that_somebody_holds_is_left_to_them_unless_they_are_superseded(thread_id: str) -> None:

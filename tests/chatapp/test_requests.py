@@ -189,6 +189,8 @@ def test_the_metrics_are_open_unless_they_have_a_token(send: Send) -> None:
     assert exchange.status == 200
     for name in ("chat_turns_total", "error_rate_total", "agent_latency_seconds_bucket", "memory_mode_gauge"):
         assert name in exchange.body.decode()
+    for name in ("memory_outbox_depth", "memory_outbox_oldest_age_seconds", "memory_outbox_dead_letters"):
+        assert f"\n{name} " in exchange.body.decode()
     with override_settings(CHATAPP_METRICS_TOKEN="a token"):
         assert send("/api/metrics/", method="GET", headers={}).status == 401
         assert send("/api/metrics/", method="GET", headers={"Authorization": "Bearer a token"}).status == 200

@@ -550,3 +550,37 @@ def test_nothing_is_lost_doubled_or_reordered_through_kills(
         child.process.stdin.close()
         child.process.wait(20)
     assert {thread_id: fakezep.contents(thread_id) for thread_id in expected} == expected
+
+
+def test_the_loop_deletes_what_is_old_enough_and_keeps_what_waits(post: Post, wait_for: Any) -> None:
+    """More than one go takes, too; it waits for no minute then."""
+    from guard.django.models import OutboxMessage
+
+    post.open(ZEPGUARD_OUTBOX_KEEP_S="60", ZEP_ENABLED="false")
+    post.accept("t", *["old"] * 3, "recent", "waits")
+    OutboxMessage.objects.filter(content="old").update(state="delivered", delivered_at=time.time() - 61)
+    OutboxMessage.objects.filter(content="recent").update(state="delivered", delivered_at=time.time() - 5)
+    stop = threading.Event()
+    loop = DeliveryLoop(post.service, TwoAtATime(post.rows))  # type: ignore[arg-type]
+    thread = threading.Thread(target=loop.run, args=(stop,))
+    thread.start()
+    wait_for(lambda: OutboxMessage.objects.count() <= 2)
+    stop.set()
+    loop.nudge()
+    thread.join(10)
+    assert list(OutboxMessage.objects.order_by("id").values_list("content", flat=True)) == ["recent", "waits"]
+
+
+class TwoAtATime:
+    """A table of which two rows go at a time, told as a full go."""
+
+    def __init__(self, rows: Any) -> None:
+        self._rows = rows
+
+    def tidy(self, *, limit: int, **times: float) -> int:
+        from django.db import connections
+
+        try:
+            return limit if self._rows.tidy(limit=2, **times) == 2 else 0
+        finally:
+            connections.close_all()
