@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from guard.core.table import Outcome
-from guard.zep.body import BODY_BYTES_MAX
+from guard.zep.body import BODY_BYTES_MAX, Body, UnreadableBody
 from guard.zep.calls import OutgoingMessage
 
 GOOD_BODY = b'{"context": "tea"}'
@@ -86,6 +87,7 @@ def test_a_whole_answer_of_the_wrong_shape_is_named_so(
     way = connect(server.url)
     failure = failure_of(lambda: way.read_context("t"))
     assert (failure.outcome, failure.ambiguous) == (Outcome.WRONG_SHAPE, True)
+    assert ("larger than" in str(failure)) is (case.startswith("too much") or case == "a gzip bomb")
     assert way.read_context("t").text == "tea"
 
 
@@ -214,3 +216,16 @@ def test_a_user_is_deleted_if_zep_says_so_or_has_none(
         assert way.delete_user("u") is None
     else:
         failure_of(lambda: way.delete_user("u"))
+
+
+def test_a_gzip_bomb_is_not_unpacked_beyond_the_limit() -> None:
+    body = Body(encoding="gzip", announced="")
+    body.add(BOMB)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadableBody, match="larger than"):
+            body.whole()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < BODY_BYTES_MAX * 4

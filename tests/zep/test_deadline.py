@@ -64,6 +64,25 @@ def test_a_drip_is_cut_whichever_part_it_is_of(
     assert 0.3 < seconds < HANGS_S
 
 
+def test_what_one_wait_used_up_is_gone_for_the_next(
+    connect: Callable[..., Any],
+    serve: Callable[..., Any],
+    read_request: Callable[..., bytes],
+    failure_of: Callable[..., Any],
+) -> None:
+    """Each half comes within a whole timeout of the one before."""
+
+    def handle(connection: socket.socket, server: Any) -> None:
+        read_request(connection)
+        for part in (GOOD[:40], GOOD[40:]):
+            server.wait(0.7)
+            connection.sendall(part)
+        server.wait(60)
+
+    failure = failure_of(lambda: connect(serve(handle).url, timeout_s=1).read_context("t"))
+    assert failure.outcome is Outcome.TIMEOUT
+
+
 def test_a_byte_a_second_is_cut_at_one_and_a_half(
     connect: Callable[..., Any],
     serve: Callable[..., Any],
