@@ -1,0 +1,63 @@
+"""What the dashboard shows of a real stack in write-only, beside what the checklist says that it shows."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zepguard.parts.prometheus import PROMETHEUS, find_tool
+from zepguard.prometheus.places import grafana_folder
+from zepguard.prometheus.server import Prometheus
+from zepguard.stack.stack import Stack
+from zepguard.worlds.stack import StackWorld
+
+WITHIN_S = 60.0
+
+
+def values(prometheus: Prometheus) -> dict[str, list[float]]:
+    """By panel: the last value of each series, and of each target without one, nothing."""
+    text = (grafana_folder() / "dashboards/memory_service_monitoring.json").read_text(encoding="utf-8")
+    found: dict[str, list[float]] = {}
+    for panel in json.loads(text)["dashboard"]["panels"]:
+        asked = [one["expr"].replace("$job", "chatapp").replace("$instance", ".*") for one in panel["targets"]]
+        found[panel["title"]] = [series.last for promql in asked for series in prometheus.ask.instant(promql)]
+    return found
+
+
+def is_nan(one: list[Any]) -> bool:
+    return len(one) == 1 and math.isnan(one[0])
+
+
+@pytest.mark.stack
+def test_write_only_shows_what_the_checklist_says(tmp_path: Path) -> None:
+    if find_tool(PROMETHEUS) is None:
+        pytest.skip(f"prometheus is not here: {PROMETHEUS.remedy}")
+    with (
+        Stack.start(mode="write_only") as info,
+        Prometheus.start(tmp_path, scrape={"chatapp": info.metrics_url}, interval_s=0.25) as prometheus,
+    ):
+        gives_up_at = time.monotonic() + WITHIN_S
+        while not prometheus.ask.targets_up() and time.monotonic() < gives_up_at:
+            time.sleep(0.1)
+        world = StackWorld(info)
+        world.begin("dashboard")
+        for number in range(3):
+            assert world.say(f"message {number}", thread="t").status == 200
+        while not (shows := values(prometheus))["Read/Write Request Rate"][1:] > [0] and time.monotonic() < gives_up_at:
+            time.sleep(0.1)
+        world.end()
+        world.close()
+    assert shows["Memory Mode (Current)"] == shows["Mode Timeline"] == [1]
+    assert shows["Downgrade Events"] == shows["Context Failures"] == []
+    assert is_nan(shows["Read Health"])
+    assert is_nan(shows["Cache Hit Rate"])
+    assert set(shows["PII Redactions"]) == set(shows["Circuit Breaker Opens"]) == {0}
+    assert shows["Write Health"][0] > 0.99
+    reads, writes = shows["Read/Write Request Rate"]
+    assert reads == 0
+    assert writes > 0
