@@ -170,7 +170,7 @@ class Engine:
                 yield from self._refresh()
             finally:
                 sight.refreshing.release()
-        elif sight.never:  # another thread is at it, and nothing is known to go by meanwhile
+        elif sight.overdue:  # another call is at it, and nothing is known that is new enough to go by meanwhile
             yield from self._refresh()
         return sight.now()
 

@@ -22,15 +22,21 @@ from guard.core.record import EMPTY, Record
 from guard.core.table import Phase
 from guard.store.protocol import Applied
 
-__all__ = ["RETRY_S", "VIEW_AGE_S_MAX", "Sight"]
+__all__ = ["REFRESH_S_MAX", "RETRY_S", "VIEW_AGE_S_MAX", "Sight"]
 
 VIEW_AGE_S_MAX = 1.0
 """A view as old as this is refreshed before it is used, seconds: an operator's command is seen within it."""
+
+REFRESH_S_MAX = 0.1
+"""While one call refreshes the view, the others of its process go on with the old one for so long, seconds."""
 
 RETRY_S = 1.0
 """A store that did not answer is left alone for so long, seconds: it costs a turn one wait, not one a command."""
 
 _NEVER = float("-inf")
+
+_BELOW = 2**40
+"""No process makes so many steps alone, and no fleet so many at all."""
 
 
 class Sight:
@@ -69,9 +75,9 @@ class Sight:
         return self._alone is not None
 
     @property
-    def never(self) -> bool:
-        """Whether nothing was ever heard of the store, good or bad."""
-        return self._known[1] == _NEVER and self._alone is None
+    def overdue(self) -> bool:
+        """Whether the view is so old that nobody may go by it, not even while another call looks at the store."""
+        return self._alone is None and self._monotonic() >= self.fresh_until + REFRESH_S_MAX
 
     def retry_due(self) -> bool:
         """Whether a store that is away may be asked again."""
@@ -153,13 +159,12 @@ class Sight:
 
 
 def _apart(record: Record) -> Record:
-    """A copy to step alone with; its generation and eras are below 0."""
+    """A copy to step alone with; its generation and eras are below 0, and stay there."""
     return replace(
         record,
-        generation=-record.generation - 1,
-        failures=record.failures,
-        read=replace(record.read, era=-record.read.era - 1),
-        write=replace(record.write, era=-record.write.era - 1),
+        generation=record.generation - _BELOW,
+        read=replace(record.read, era=record.read.era - _BELOW),
+        write=replace(record.write, era=record.write.era - _BELOW),
     )
 
 
