@@ -38,6 +38,9 @@ COMMANDS: dict[str, CommandEntry] = {
         where="zepguard.cli.checklist:checklist", says="Print the go-live checklist with the last results."
     ),
     "drift": CommandEntry(where="zepguard.cli.drift:drift", says="Compare what both worlds told of each scenario."),
+    "simulate": CommandEntry(
+        where="zepguard.cli.simulate:simulate", says="Run the real guard in virtual time, from seeds, and judge it."
+    ),
     "steps": CommandEntry(where="zepguard.cli.steps:steps", says="List the phrases that a feature file may use."),
     "modes": CommandEntry(where="zepguard.cli.modes:modes", says="Print the transition table and its diagram."),
     "settings": CommandEntry(where="zepguard.cli.settings:settings", says="Print the guard's settings."),

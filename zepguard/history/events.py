@@ -185,7 +185,7 @@ class State:
 class Stepped(Event):
     """The store carried out a command of a step (``call`` names the step), and says this afterwards.
 
-    ``now`` is the store's time. One step may take several commands; ``changed`` says whether this one changed the state.
+    ``now`` is the store's time. A step may take several commands; ``changed`` says whether this one changed the state.
     """
 
     process: str

@@ -10,8 +10,8 @@
 ``run``       one run, from the plan to its history and findings
 ``shrink``    leaves out what a finding does not need
 
-Real: engine, sight, transition in Lua, stores, acceptance with redaction, outbox in SQL, delivery. Left out: the SDK with
-its sockets and deadlines (``ZepLine`` gives up at the deadline exactly), heartbeats, trends, Django, logs and metrics.
+Real: engine, sight, transition in Lua, store, acceptance with redaction, outbox in SQL, delivery. Left out: the SDK
+with its sockets and deadlines (``ZepLine`` gives up at the deadline exactly), heartbeats, trends, Django, logs and metrics.
 """
 
 from zepguard.simulate.plan import Plan, Size, draw

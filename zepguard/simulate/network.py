@@ -23,7 +23,7 @@ from zepguard.simulate.timeline import Timeline
 
 __all__ = ["Caller", "Network", "client"]
 
-_FASTEST_S, _SLOWEST_S = 0.0002, 0.0015
+_FASTEST_S, _SLOWEST_S = 0.0002, 0.002
 _REFUSED_AFTER_S = 0.0005
 
 

@@ -134,7 +134,7 @@ class Size:
     """How much happens in a run, at most."""
 
     bursts: int = 6
-    turns_a_burst: int = 4
+    turns_a_burst: int = 6
     faults: int = 6
 
 
@@ -168,7 +168,7 @@ ZEP_FAULTS = (
     "write_wrong_shape",
     "write_unreachable",
 )
-"""Kinds of ``Fault`` at Zep; ``zepguard.simulate.zep`` says what each does. The first is drawn as often as it stands."""
+"""Kinds of ``Fault`` at Zep, each drawn as often as it stands here; ``zepguard.simulate.zep`` says what it does."""
 
 STORE_FAULTS = ("store_refuses", "store_silent", "store_unheard", "store_late")
 """Kinds of ``Fault`` on the way to the store; see ``zepguard.simulate.network``."""
@@ -196,7 +196,7 @@ def draw(seed: int, size: Size | None = None) -> Plan:
 
 def _variables(rng: Random) -> tuple[tuple[str, str], ...]:
     """Trends are left out: their minutes are longer than any run."""
-    cache_fresh_s = rng.choice((0, 0, 2, 60))
+    cache_fresh_s = rng.choice((0, 0, 0, 2, 60))
     values = {
         "ZEP_ENABLED": "true",
         "FLAG_ZEP_WRITE": "true",
@@ -235,8 +235,8 @@ def _bursts(rng: Random, size: Size, ends_at: float) -> list[Burst]:
     return [
         Burst(
             at=rng.uniform(0.5, ends_at - 2.0),
-            spread_s=rng.choice((0.0005, 0.003, 0.003, 0.5, 3.0)),
-            turns=rng.randint(1, size.turns_a_burst),
+            spread_s=rng.choice((0.0002, 0.001, 0.001, 0.003, 0.5, 3.0)),
+            turns=rng.randint(2, size.turns_a_burst),
         )
         for _ in range(rng.randint(3, size.bursts))
     ]

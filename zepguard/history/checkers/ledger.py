@@ -1,7 +1,7 @@
 """The books of the mode: what each step must have done, counted once, by an account of its own.
 
-The account is kept from the steps in the order in which the store carried them out, and compared with what the store's
-record says after each. It knows the checklist's rules (drills 1, 4, 5 and 6) and nothing of the guard's code.
+The account is kept from the steps in the order in which the store carried them out, and compared with what its record
+says after each. It knows the checklist's rules (drills 1, 4, 5 and 6) and nothing of the guard's code.
 
 What it says of an odd case: a probe's lease that was lost (it ran out, or its owner's report came late) makes its report
 worth nothing. A flushed store forgets all; whoever comes back with a newer record brings that, with the higher of both
@@ -19,15 +19,18 @@ __all__ = ["CountedOnce"]
 
 _GOOD = frozenset({"answered", "not_found"})
 _BAD = frozenset({"timeout", "connection", "server_error", "wrong_shape"})
-_TIME_S = 1e-3
-"""Times agree if they are as near as this: they travel as text."""
+_TIME_S = 0.05
+"""Times agree if they are as near as this: a step may have asked for the time a command before it was done."""
+
+
+_NOTHING = State()
 
 
 @dataclass(frozen=True, slots=True)
 class _Account:
     """The record as it ought to be, and the workers behind its failures."""
 
-    state: State = State()
+    state: State = _NOTHING
     witnesses: frozenset[str] = frozenset()
 
     def forced(self, reason: str, until: float, *, operator: bool = False, counted: bool = True) -> _Account:

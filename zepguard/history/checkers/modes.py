@@ -1,4 +1,4 @@
-"""Promises about the mode: never above base, no rise without the store, one truth for all, and back after the faults."""
+"""Promises about the mode: never above base, no rise without the store, one truth, and back after the faults."""
 
 from __future__ import annotations
 
