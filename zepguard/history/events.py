@@ -7,11 +7,11 @@ events never come has nothing to say.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, fields
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 __all__ = [
     "Accepted",
@@ -300,13 +300,13 @@ class Dead(Event):
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.name != "at")
+def _names(kind: Hashable) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cast(type[Event], kind)) if field.name != "at")
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Step | State):
-        names = _names(type(value))
+        names = _names(cast(Hashable, type(value)))
         return {name: _plain(getattr(value, name)) for name in names if getattr(value, name)}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
@@ -315,7 +315,7 @@ def _plain(value: Any) -> Any:
 
 def line(event: Event) -> str:
     """One event as a line of text: seconds, kind, and its facts as JSON."""
-    facts = {name: _plain(getattr(event, name)) for name in _names(type(event))}
+    facts = {name: _plain(getattr(event, name)) for name in _names(cast(Hashable, type(event)))}
     return f"{event.at:12.6f} {type(event).__name__:15} {json.dumps(facts, ensure_ascii=False)}"
 
 

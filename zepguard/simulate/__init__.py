@@ -11,7 +11,7 @@
 ``shrink``    leaves out what a finding does not need
 
 Real: engine, sight, transition in Lua, store, acceptance with redaction, outbox in SQL, delivery. Left out: the SDK
-with its sockets and deadlines (``ZepLine`` gives up at the deadline exactly), heartbeats, trends, Django, logs and metrics.
+with its sockets and deadlines (``ZepLine`` gives up at the deadline exactly), heartbeats, trends, Django.
 """
 
 from zepguard.simulate.plan import Plan, Size, draw

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -56,10 +56,10 @@ class _Stepping(sqlite3.Connection):
             self.step()
         return super().cursor(*args, **kwargs)
 
-    def execute(self, sql: str, parameters: Iterable[Any] = (), /) -> Any:
+    def execute(self, sql: str, parameters: Any = (), /) -> Any:
         if not self.in_transaction:
             self.step()
-        return super().execute(sql, parameters)  # type: ignore[arg-type]
+        return super().execute(sql, parameters)
 
     def commit(self) -> None:
         wrote = self.in_transaction

@@ -37,7 +37,7 @@ from zepguard.history.events import (
 )
 from zepguard.simulate.database import Database
 from zepguard.simulate.plan import Fault, Process, Turn
-from zepguard.simulate.timeline import START, Course, Killed, Timeline
+from zepguard.simulate.timeline import START, Course, Timeline
 from zepguard.simulate.witness import WatchedRows, WatchedStore
 from zepguard.simulate.zep import Zep, ZepLine
 
@@ -370,7 +370,8 @@ class Worker:
             self._polling = False
 
     def _claim(self, lease_s: float) -> Batch | None:
-        return self._rows.claim(now=self.wall(), lease_s=lease_s, settle_s=self.settings.outbox_settle_s)
+        batch: Batch | None = self._rows.claim(now=self.wall(), lease_s=lease_s, settle_s=self.settings.outbox_settle_s)
+        return batch
 
     def _deliver(self, batch: Batch) -> None:
         self._busy += 1
@@ -378,8 +379,6 @@ class Worker:
         def work() -> None:
             try:
                 deliver(self, self._rows, batch, clock=self.wall, draw=self.task.rng.random)  # type: ignore[arg-type]
-            except Killed:
-                raise
             finally:
                 self._busy -= 1
 

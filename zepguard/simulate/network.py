@@ -85,7 +85,7 @@ class _Connection(Connection):
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         if self._shaking_hands:
-            super().send_packed_command(command, check_health)
+            super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
             return
         network = self._network
         caller = network.caller()
@@ -99,13 +99,13 @@ class _Connection(Connection):
         network.timeline.sleep(back_s)
 
     def _carry_out(self, command: Any, call: Any) -> None:
-        super().send_packed_command(command, False)
+        super().send_packed_command(command, False)  # type: ignore[no-untyped-call]
         self._network.carried_out(call)
 
     def _go_wrong(self, fault: Fault, command: Any, network: Network) -> None:
         if fault.kind == "store_refuses":
             network.timeline.sleep(_REFUSED_AFTER_S)
-            self.disconnect()
+            self.disconnect()  # type: ignore[no-untyped-call]
             raise redis.ConnectionError("connection refused")
         call = network.call()
         if fault.kind == "store_unheard":
@@ -117,7 +117,7 @@ class _Connection(Connection):
             if fault.kind == "store_late":
                 self._carry_out_late(command, call, network.timeout_s + fault.value)
             network.timeline.sleep(network.timeout_s)
-        self.disconnect()
+        self.disconnect()  # type: ignore[no-untyped-call]
         raise redis.TimeoutError("no answer in time")
 
     def _carry_out_late(self, command: Any, call: Any, after_s: float) -> None:

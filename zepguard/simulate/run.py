@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -9,6 +10,7 @@ from random import Random
 from typing import Any
 
 from guard.core.events import Clear, Force, ResetFailures
+from guard.core.events import Event as StepEvent
 from guard.core.modes import Reason
 from guard.errors import StoreUnavailable
 from guard.outbox.acceptance import Acceptance
@@ -327,7 +329,7 @@ class _Run:
         self.record(told.Flushed(at=self.timeline.now))
 
     def _operate(self, force: planned.Force) -> None:
-        events = {
+        events: dict[str, Callable[[], StepEvent]] = {
             "force": lambda: Force(reason=Reason.MANUAL, ttl_s=force.ttl_s),
             "clear": Clear,
             "reset_failures": ResetFailures,

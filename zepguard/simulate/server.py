@@ -28,7 +28,7 @@ class _Database(Database):
         super().__init__(lock)
 
     @property
-    def time(self) -> float:  # type: ignore[override]
+    def time(self) -> float:
         return self._clock()
 
     @time.setter

@@ -159,7 +159,8 @@ class ZepLine:
         luck = self._rng.random()
         fault = next((fault for fault in self._faults() if self._hits(fault) and luck < fault.share), None)
         if fault is not None:
-            return self._go_wrong(fault, act, there_s, back_s)
+            answer: T = self._go_wrong(fault, act, there_s, back_s)
+            return answer
         self._timeline.sleep(there_s)
         value = act()
         self._timeline.sleep(back_s)
@@ -170,7 +171,7 @@ class ZepLine:
             return False
         return fault.kind.partition("_")[0] not in ("read", "write") or fault.kind.startswith(self._operation)
 
-    def _go_wrong(self, fault: Fault, act: Callable[[], T], there_s: float, back_s: float) -> T:
+    def _go_wrong(self, fault: Fault, act: Callable[[], T], there_s: float, back_s: float) -> Any:
         kind = fault.kind.removeprefix("read_").removeprefix("write_")
         match kind:
             case "unreachable":
@@ -191,7 +192,7 @@ class ZepLine:
                 return self._slow(act)
         return self._answered_badly(kind, act, there_s, back_s)
 
-    def _slow(self, act: Callable[[], T]) -> T:
+    def _slow(self, act: Callable[[], T]) -> Any:
         """Around the deadline, on either side."""
         there_s = self._deadline_s * self._rng.uniform(0.5, 1.3)
         if there_s >= self._deadline_s:
