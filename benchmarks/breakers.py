@@ -3,9 +3,9 @@
     pip install --group benchmarks
     python -m benchmarks.breakers
 
-Three failures in a row open each of them, for 0.5 s; a hold counts as ended 1.2 s later, since interlock-cb looks at its
-store once a second. Those that can share their state keep it in a real Valkey, as a fleet does: not circuitbreaker, nor
-purgatory 3.0.1, whose sync Redis repository never awaits its coroutines. Columns:
+Three failures in a row open each of them, for 0.5 s; a hold counts as ended 1.2 s later, since interlock-cb looks at
+its store once a second. Those that can share their state keep it in a real Valkey, as a fleet does: not circuitbreaker,
+nor purgatory 3.0.1, whose sync Redis repository never awaits its coroutines. Columns:
 
 - *closed call*: nanoseconds that a call through it costs more than a bare one, state in process.
 - *hold ends*: 50 threads call when the hold has ended and the backend is still down: how many reach it. 1 is best.

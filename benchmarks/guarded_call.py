@@ -1,16 +1,17 @@
 """What the guard adds to one call to Zep, apart from its questions to the store, against four breaker libraries.
 
     pip install --group benchmarks
-    python benchmarks/guarded_call.py            # ratios
-    python benchmarks/guarded_call.py --profile  # where the time goes
+    python -m benchmarks.guarded_call            # ratios
+    python -m benchmarks.guarded_call --profile  # where the time goes
 
-Zep and the store are stubs that answer at once. Rounds of all are interleaved and the least of each counts, so that
-noise of the machine hits all alike. The libraries are as they come, without metrics.
+Zep and the store are stubs that answer at once. Short rounds of all are interleaved and the least of each counts: on a
+machine with other work most rounds are interrupted, and some are not. The libraries are as they come, without metrics.
 """
 
 from __future__ import annotations
 
 import cProfile
+import gc
 import pstats
 import sys
 import time
@@ -30,7 +31,7 @@ from guard.store.protocol import Applied, ThreadEntry
 from guard.telemetry import Telemetry
 from guard.zep.calls import Answer
 
-ROUNDS, CALLS = 150, 200
+ROUNDS, CALLS = 800, 40
 FLAGS = {"FLAG_ZEP_WRITE": "true", "FLAG_ZEP_READ": "true", "ZEP_ENABLED": "true", "ZEP_API_KEY": "k"}
 
 
@@ -125,6 +126,8 @@ def measure(some: dict[str, Callable[[], object]], rounds: int = ROUNDS, number:
 
 def _timed(call: Callable[[], object] | None, number: int) -> float:
     loop = range(number)
+    gc.collect(0)
+    gc.disable()
     started = time.perf_counter()
     if call is None:
         for _ in loop:
@@ -132,7 +135,9 @@ def _timed(call: Callable[[], object] | None, number: int) -> float:
     else:
         for _ in loop:
             call()
-    return time.perf_counter() - started
+    spent = time.perf_counter() - started
+    gc.enable()
+    return spent
 
 
 def profile() -> None:

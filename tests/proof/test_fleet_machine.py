@@ -131,7 +131,11 @@ class FleetMachine(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.fleet.clock.advance(seconds)
 
-    @rule(outcome=OUTCOMES, prober=WORKERS, then=st.sampled_from(["ends", "ends", "stays", "is cancelled"]))
+    @rule(
+        outcome=OUTCOMES,
+        prober=WORKERS,
+        then=st.sampled_from(["ends", "ends", "stays", "is cancelled", "is forgotten"]),
+    )
     def the_hold_ends(self, outcome: Outcome, prober: int, then: str) -> None:
         """All workers have a message when the hold ends; the prober's is under way meanwhile."""
         fleet = self.fleet
@@ -140,6 +144,12 @@ class FleetMachine(RuleBasedStateMachine):
         for worker in fleet.workers:
             fleet.begin_read(worker, "bob", "beside")
         if flight not in fleet.flights or then == "stays":
+            return
+        if then == "is forgotten":  # by the store; who remembers the hold must not probe beside it
+            fleet.store.flush()
+            fleet.clock.advance(1.1)
+            for worker in fleet.workers:
+                fleet.begin_read(worker, "bob", "beside")
             return
         fleet.cancel(flight) if then == "is cancelled" else fleet.end(flight, outcome)
 

@@ -72,9 +72,20 @@ _MOVES = st.one_of(
         st.sampled_from(WORKERS),
         st.sampled_from(THREADS),
         st.sampled_from(USERS),
-        st.sampled_from(["", "tea", 'çay "iki"\n', "x" * 70_000]),
+        st.sampled_from(["", "tea", 'çay "iki"\n', "too long"]),
         st.sampled_from([0, 0, 0, 1]),  # epochs ago
         st.sampled_from([None, 0, 0, 1]),  # versions ago
+    ),
+    st.tuples(
+        st.just("read"),
+        st.just(Outcome.ANSWERED),
+        st.just(0.1),
+        st.just("w1"),
+        st.sampled_from(THREADS),
+        st.sampled_from(USERS),
+        st.sampled_from(["tea", "coffee"]),
+        st.sampled_from([0, 1]),
+        st.just(None),
     ),
     st.tuples(st.just("fail"), st.sampled_from([READ, READ, WRITE]), st.lists(st.sampled_from(WORKERS), max_size=4)),
     _BLOCK,
@@ -98,7 +109,14 @@ REACHED: Counter[str] = Counter()
 NEEDED = {
     *("joined", "recovered", "kept", "granted", "breaker_opened", "state: witnesses", "state: 16 witnesses"),
     *("downgraded read_latency", "downgraded failure_rate", "downgraded consecutive_failures"),
-    *("state: trend", "state: kept context", "state: pause", "gave up a lease", "gave up a trial"),
+    *(
+        "state: trend",
+        "state: kept context",
+        "state: pause",
+        "gave up a lease",
+        "gave up a trial",
+        "an answer of an older epoch",
+    ),
 }
 
 
@@ -204,10 +222,11 @@ class Twins:
             thread_id=thread,
             thread_version=None if versions_ago is None else version - versions_ago,
             user_id=user,
-            context=text if outcome is Outcome.ANSWERED else "",
+            context=(text * 10_000 if text == "too long" else text) if outcome is Outcome.ANSWERED else "",
             epoch=self.record.epoch - epochs_ago,
         )
         self.apply(report)
+        self.note(["an answer of an older epoch"] * bool(report.context and epochs_ago))
         self.compare_threads()
 
     def fail(self, operation: Operation, workers: list[str]) -> None:
