@@ -215,7 +215,7 @@ class _Run:
     def _arrange(self, item: planned.Item) -> None:
         match item:
             case Turn():
-                self.timeline.at(item.at, lambda: self._turn(item, f"turn at {item.at:.6f} on {item.process}"))
+                self.timeline.at(item.at, lambda: self._turn(item, f"turn at {item.at!r} on {item.process}"))
             case planned.Fault():
                 self.timeline.at(item.at, lambda: self._fault(item))
             case planned.Kill():
@@ -341,7 +341,7 @@ class _Run:
             except StoreUnavailable:
                 return
 
-        key = f"operator at {force.at:.6f}"
+        key = f"operator at {force.at!r}"
         self.timeline.start(Task(key, "operator", self.rng(key)), work, lambda course: None)
 
     def _begin(self, call: str, step: told.Step) -> Any:

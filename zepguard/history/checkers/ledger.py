@@ -3,7 +3,7 @@
 The account is kept from the steps in the order in which the store carried them out, and compared with its record
 after each. It knows the checklist's rules (drills 1, 4, 5 and 6) and nothing of the guard's code.
 
-What it says of an odd case: a probe's lease that was lost (it ran out, or its owner's report came late) makes its report
+What it says of odd cases. A probe's lease that was lost (it ran out, or its owner's report came late) makes its report
 worth nothing. A flushed store forgets all; whoever comes back with a newer record brings that, with the higher of both
 counts: a downgrade that nobody alive knows of is not counted any more, none is counted twice.
 """
