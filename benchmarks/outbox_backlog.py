@@ -25,6 +25,7 @@ from guard.engine import WriteResult
 from guard.outbox.acceptance import Acceptance
 from guard.outbox.dbapi import MESSAGES, DbApiRows, accept, create_tables
 from guard.outbox.delivery import deliver
+from guard.outbox.rows import BATCH_MAX
 from guard.service import MemoryService
 
 SMALL = 100
@@ -53,7 +54,7 @@ def main(messages: int) -> None:
             print(
                 f": {many.ms / few.ms:.2f} times; in {LONG_THREADS} threads of {messages // LONG_THREADS} rows", end=""
             )
-            print(f" {long.ms / few.ms:.2f} times")
+            print(f" {long.ms / few.ms:.2f} times, for batches of {BATCH_MAX} instead of {A_THREAD}")
         empty, behind = waits(database, 0), waits(database, messages)
         print(f"{name:10}  a new turn waits for {empty:.1f} batches in an empty table,", end="")
         print(f" {behind:.1f} behind {messages} rows (median)")
