@@ -580,7 +580,8 @@ def test_with_the_store_killed_twenty_chats_are_answered_and_the_mode_never_rise
         chats.keys("another")
         assert chats.turn("alone")["detail"] == "auth"
         assert chats.modes("alone") == {"write_only"}
-        assert chats.metric("memory_guard_local_downgrades_total") == 1
+        # The chat worker's read, and the delivery worker's write if it came to that.
+        assert chats.metric("memory_guard_local_downgrades_total") in (1, 2)
         said = chats.lines("memory_store_unavailable")
         chats.proxy(enabled=True)
         chats.turn("joining")
