@@ -389,20 +389,23 @@ class Engine:
             event = AcquireProbe(generation=ticket.generation, token=token)
         else:
             event = AcquireTrial(operation=ticket.operation, era=ticket.era, token=token)
-        applied = yield from self._apply(event)
+        applied = yield from self._or_give_up(token, self._apply(event))
         return replace(ticket, token=token) if applied.did(EffectKind.GRANTED) else None
 
-    def _call(self, ticket: Ticket, operation: Operation, perform: Callable[[Any], Any]) -> Steps[Called]:
-        yield Tell(CallSent(operation))
+    def _or_give_up(self, token: str, steps: Steps[T]) -> Steps[T]:
+        """Carry out what a lease is held or asked for in; interrupted, give it back: it may have been granted."""
         try:
-            called: Called = yield Call(operation, perform)
+            return (yield from steps)
         except GeneratorExit:
             raise
         except BaseException:
-            if ticket.token:
-                yield from self._apply(GiveUp(token=ticket.token))
+            if token:
+                yield from self._apply(GiveUp(token=token))
             raise
-        return called
+
+    def _call(self, ticket: Ticket, operation: Operation, perform: Callable[[Any], Any]) -> Steps[Called]:
+        yield Tell(CallSent(operation))
+        return (yield from self._or_give_up(ticket.token, _made(Call(operation, perform))))
 
     def _report_of_read(self, ticket: Ticket, called: Called, read: _Read) -> Report:
         failure = called.failure
@@ -430,7 +433,7 @@ class Engine:
         )
 
     def _report(self, report: Report, called: Called) -> Steps[Applied]:
-        applied = yield from self._apply(report)
+        applied = yield from self._or_give_up(report.ticket.token, self._apply(report))
         failures = applied.record.failures
         for effect in applied.effects:
             if effect.kind is EffectKind.FAILURE_COUNTED:
@@ -449,3 +452,8 @@ class Engine:
         )
         yield from self._told(applied)
         return applied
+
+
+def _made(call: Call) -> Steps[Called]:
+    called: Called = yield call
+    return called

@@ -12,9 +12,13 @@ import pytest
 import redis
 
 from guard import MemoryService, read_settings
+from guard.core.events import AcquireProbe, Force, Report
+from guard.core.modes import Reason
 from guard.core.table import Outcome
 from guard.metrics.exposition import render
+from guard.store.memory import MemoryStore
 from guard.zep.calls import Answer, ZepFailure
+from tests.guard.test_service import FLAGS
 
 THREADS = 32
 CALLS = 4
@@ -97,6 +101,35 @@ def test_a_pool_of_threads_sends_so_many_calls_at_once_and_has_all_places_back(
 
     assert {operation: len(free) for operation, free in service.engine._free.items()} == {"read": CALLS, "write": CALLS}
     service.close()
+
+
+@pytest.mark.parametrize("done", [True, False])
+@pytest.mark.parametrize("stage", [AcquireProbe, Report])
+def test_a_lease_comes_back_from_a_turn_that_was_interrupted_while_the_store_was_asked(
+    clock: Any, stage: type, done: bool
+) -> None:
+    """A greenlet's timeout strikes there too: whether the store had done it or not, nobody waits for the lease."""
+    settings = read_settings(FLAGS)
+    memory, zep = MemoryStore(settings.policy, clock=clock), CrowdedZep()
+    zep.let_go.set()
+    memory.apply(Force(reason=Reason.MANUAL, ttl_s=60))
+    clock += 61
+    service = MemoryService(settings, store=lambda: memory, zep=lambda: zep, monotonic=clock)  # type: ignore[arg-type,return-value]
+    apply, struck = memory.apply, []
+
+    def strike(event: Any) -> Any:
+        if isinstance(event, stage) and not struck:
+            struck.append(event)
+            if done:
+                apply(event)
+            raise Interrupted
+        return apply(event)
+
+    memory.apply = strike  # type: ignore[method-assign]
+    with pytest.raises(Interrupted):
+        service.read_context(user_id="u", thread_id="t")
+    assert memory.snapshot().record.lease == ""
+    assert service.read_context(user_id="u", thread_id="t").text == "tea"
 
 
 def test_workers_that_are_forked_under_load_have_places_and_connections_of_their_own(
