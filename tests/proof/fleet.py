@@ -340,6 +340,11 @@ class Fleet:
             flight.steps.close()
         self.workers[index] = self.start(f"w{index}", base)
 
+    def look(self) -> None:
+        """Each process asks for its mode."""
+        for worker in self.workers:
+            self.drive(Flight(worker, worker.engine.look(), Operation.READ, self.clock.wall()))
+
     def heal(self) -> None:
         """After the last fault: restored within one hold and one message."""
         self.store.back()
@@ -349,14 +354,13 @@ class Fleet:
         for flight in list(self.flights):
             self.end(flight, Outcome.ANSWERED)
         self.clock.advance(2.0)
-        for worker in self.workers:
-            self.drive(Flight(worker, worker.engine.look(), Operation.READ, self.clock.wall()))
+        self.look()
         record = self.store.record
         rest = max(record.until, record.lease_until, record.read.open_until, record.read.trial_until)
         self.clock.advance(max(VIEW_S, rest - self.clock.wall()) + 0.25)
         self.turn(self.workers[0], Outcome.ANSWERED)
         self.clock.advance(1.1)
+        self.look()
         for worker in self.workers:
-            self.drive(Flight(worker, worker.engine.look(), Operation.READ, self.clock.wall()))
             assert worker.engine.sight.mode is Mode.READ_WRITE, "not restored within one hold and one message"
         assert self.store.record.read.closed

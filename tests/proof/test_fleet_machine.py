@@ -139,17 +139,18 @@ class FleetMachine(RuleBasedStateMachine):
     def the_hold_ends(self, outcome: Outcome, prober: int, then: str) -> None:
         """All workers have a message when the hold ends; the prober's is under way meanwhile."""
         fleet = self.fleet
-        fleet.clock.advance(max(1.1, fleet.store.record.until - fleet.clock.wall() + 0.1))
+        if fleet.store.record.reason is None:
+            self._operator(Force(reason=Reason.MANUAL, ttl_s=5.0))
+        fleet.clock.advance(max(1.1, fleet.store.record.until - fleet.clock.wall() - 0.2))
+        fleet.look()  # nobody's view knows of a lease
+        fleet.clock.advance(0.4)
         flight = fleet.begin_read(fleet.workers[prober], "ann", "probe")
-        for worker in fleet.workers:
-            fleet.begin_read(worker, "bob", "beside")
-        if flight not in fleet.flights or then == "stays":
-            return
         if then == "is forgotten":  # by the store; who remembers the hold must not probe beside it
             fleet.store.flush()
             fleet.clock.advance(1.1)
-            for worker in fleet.workers:
-                fleet.begin_read(worker, "bob", "beside")
+        for worker in fleet.workers:
+            fleet.begin_read(worker, "bob", "beside")
+        if flight not in fleet.flights or then in ("stays", "is forgotten"):
             return
         fleet.cancel(flight) if then == "is cancelled" else fleet.end(flight, outcome)
 
