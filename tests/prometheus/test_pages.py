@@ -21,7 +21,7 @@ from zepguard.worlds.stack import StackWorld
 pytestmark = pytest.mark.stack
 
 SCALE = 60.0
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def test_a_downgrade_pages_by_its_severity_and_a_restore_resolves_it(tmp_path: P
                 scrape={"chatapp": info.metrics_url},
                 rules=[prometheus_folder() / "alerts.yml"],
                 alertmanager_url=alertmanager.url,
-                interval_s=0.25,
+                interval_s=1.0,
                 time_scale=SCALE,
             )
         )
@@ -67,7 +67,6 @@ def test_a_downgrade_pages_by_its_severity_and_a_restore_resolves_it(tmp_path: P
 
         world.start_fault("http-401")
         world.say("what do I like?", thread="t")
-        assert world.status()["forced"] is not None
         page = recorder.wait_for(about("trigger", "MemoryAutoDowngrade"), within_s=WITHIN_S)
         assert page is not None, prometheus.ask.instant("ALERTS")
         assert page.payload["severity"] == "warning"
@@ -88,7 +87,7 @@ def test_a_downgrade_pages_by_its_severity_and_a_restore_resolves_it(tmp_path: P
 
         def restored() -> bool:
             world.say("and now?", thread="t")
-            return world.status()["forced"] is None
+            return bool(prometheus.ask.instant('memory_mode_gauge{mode="read_write"} == 1'))
 
         assert comes_true(restored)
         for one in (page, stuck):
@@ -96,7 +95,6 @@ def test_a_downgrade_pages_by_its_severity_and_a_restore_resolves_it(tmp_path: P
                 lambda later, key=one.key: later.action == "resolve" and later.key == key, within_s=WITHIN_S
             )
             assert resolved is not None, prometheus.ask.instant("ALERTS")
-        world.end()
 
 
 def test_an_event_that_pagerduty_would_refuse_is_refused() -> None:
