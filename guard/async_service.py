@@ -20,7 +20,7 @@ from guard.engine import Ask, Call, Called, Command, Engine, Steps, Tell, WriteR
 from guard.errors import StoreUnavailable
 from guard.heartbeat import Heartbeat
 from guard.notices import StoreAnswered
-from guard.service import MemoryService, load_client, open_store, worker_name
+from guard.service import PATIENT_S, MemoryService, load_client, open_store, worker_name
 from guard.store.async_memory import AsyncMemoryStore
 from guard.store.protocol import AsyncStore, Store
 from guard.telemetry import Telemetry
@@ -167,8 +167,12 @@ class AsyncMemoryService:
         """The store of this process for code that may block: the heartbeat's thread, and a scrape's."""
         with self._lock:
             if self._store is None:
-                self._store = open_store(self.settings)
+                self._store = open_store(self.settings, timeout_s=PATIENT_S)
             return self._store
+
+    def patient_store(self) -> Store:
+        """The same, by the name that ``MemoryService`` has for it."""
+        return self.store()
 
     def start_heartbeat(self, *, reads: bool = True) -> None:
         """Get the SDK ready and say each second, in a thread, which base mode this process runs with, until ``close``.

@@ -40,7 +40,7 @@ class Operator:
 
     def status(self) -> Status:
         """Read the record and the live workers."""
-        store = self._service.store()
+        store = self._service.patient_store()
         seen = store.snapshot()
         return Status(
             shell_base=self._service.base_mode,
@@ -73,14 +73,14 @@ class Operator:
         Raises:
             UnsafeId: an id that no thread can have.
         """
-        store = self._service.store()
+        store = self._service.patient_store()
         dropped = store.forget_thread(check_id("thread", thread_id))
         if store.workers():
             self._pause(VIEW_AGE_S_MAX)  # until no worker has it in its own layer either
         return dropped
 
     def _act(self, event: Event) -> Applied:
-        store = self._service.store()
+        store = self._service.patient_store()
         applied = store.apply(event)
         self._telemetry.tell(Transition(effects=applied.effects, record=applied.record, now=applied.now))
         if store.workers():

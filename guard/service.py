@@ -24,18 +24,27 @@ from guard.store.protocol import Store
 from guard.telemetry import Telemetry
 from guard.zep.calls import ZepCalls, ZepFailure
 
-__all__ = ["MemoryService", "load_client", "open_store", "worker_name"]
+__all__ = ["PATIENT_S", "MemoryService", "load_client", "open_store", "worker_name"]
 
 T = TypeVar("T")
 
 
-def open_store(settings: Settings) -> Store:
-    """Open the store that ``GUARD_REDIS_URL`` names; without one, the state of this process alone."""
+PATIENT_S = 2.0
+"""How long a heartbeat, a scrape or an operator waits for the store, seconds: nobody's turn waits with them."""
+
+
+def open_store(settings: Settings, *, timeout_s: float | None = None) -> Store:
+    """Open the store that ``GUARD_REDIS_URL`` names; without one, the state of this process alone.
+
+    Args:
+        settings: where it is.
+        timeout_s: longest wait for one answer, seconds; by default ``ZEPGUARD_STORE_TIMEOUT_MS``, as a turn's.
+    """
     if not settings.redis_url:
         return MemoryStore(settings.policy)
     from guard.store.shared import RedisStore, connect
 
-    timeout_s = settings.store_timeout_ms / 1000
+    timeout_s = timeout_s or settings.store_timeout_ms / 1000
     client = connect(settings.redis_url, timeout_s=timeout_s)
     return RedisStore(client, namespace=settings.namespace, policy=settings.policy, timeout_s=timeout_s)
 
@@ -87,6 +96,7 @@ class MemoryService:
     """
 
     _store: Store | None
+    _patient_store: Store | None
     _zep: ZepCalls | None
     _heartbeat: Heartbeat | None
 
@@ -104,6 +114,7 @@ class MemoryService:
     ) -> None:
         self.settings = settings
         self.program = program or os.environ.get("ZEPGUARD_PROGRAM", "") or "python"
+        self._own_store = store is None
         self._open_store = store or (lambda: open_store(settings))
         self._open_zep = zep or self._open_sdk
         self._telemetry = telemetry or Telemetry()
@@ -170,6 +181,16 @@ class MemoryService:
                 self._store = self._open_store()
             return self._store
 
+    def patient_store(self) -> Store:
+        """The same store through connections that wait ``PATIENT_S``; for what is no part of a turn."""
+        if not (self._own_store and self.settings.redis_url):
+            return self.store()
+        with self._lock:
+            if self._patient_store is None:
+                patience_s = max(PATIENT_S, self.settings.store_timeout_ms / 1000)
+                self._patient_store = open_store(self.settings, timeout_s=patience_s)
+            return self._patient_store
+
     def start_heartbeat(self, *, reads: bool = True) -> None:
         """Get the SDK ready and say each second which base mode this process runs with, until ``close``.
 
@@ -186,7 +207,7 @@ class MemoryService:
             base=self.base_mode,
             reads=reads,
         )
-        self._heartbeat = Heartbeat(worker, self.store, on_store=self._told_by_heartbeat)
+        self._heartbeat = Heartbeat(worker, self.patient_store, on_store=self._told_by_heartbeat)
         self._heartbeat.start()
 
     def close(self) -> None:
@@ -195,11 +216,11 @@ class MemoryService:
             self._heartbeat.stop()
             self._heartbeat = None
         with self._lock:
-            for opened in (self._zep, self._store):
+            for opened in (self._zep, self._store, self._patient_store):
                 close = getattr(opened, "close", None)
                 if close is not None:
                     close()
-            self._zep = self._store = None
+            self._zep = self._store = self._patient_store = None
 
     def _open_sdk(self) -> ZepCalls:
         from guard.zep.sdk import SdkZep
@@ -219,6 +240,7 @@ class MemoryService:
         """Start empty, as a forked child must: what was made is the parent's, and its lock may be held for ever."""
         self._lock = Lock()
         self._store = None
+        self._patient_store = None
         self._zep = None
         self._heartbeat = None
         settings = self.settings

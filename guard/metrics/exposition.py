@@ -43,7 +43,7 @@ def render(
         registry: the process's own metrics, where there is no multiprocess folder.
         more: what else is read at a scrape, such as ``guard.outbox.collector.OutboxCollector``.
     """
-    fleet = FleetCollector(service.store, service.base_mode)
+    fleet = FleetCollector(service.patient_store, service.base_mode)
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
     scrape = CollectorRegistry()
     scrape.register(_Folder(Path(folder)) if folder else registry)

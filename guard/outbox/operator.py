@@ -127,7 +127,7 @@ class OutboxOperator:
 
     def _drop_contexts(self, user_id: str) -> tuple[int, list[str]]:
         try:
-            store = self._service.store()
+            store = self._service.patient_store()
             dropped = store.forget_user(user_id)
             if store.workers():
                 self._pause(VIEW_AGE_S_MAX)  # until no worker has them in its own layer either
