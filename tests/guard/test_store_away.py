@@ -415,6 +415,15 @@ def test_a_cache_or_heartbeat_key_of_another_type_costs_nothing(
     assert process.read().status is not ContextStatus.FRESH
 
 
+def test_a_pause_is_kept_where_an_entry_of_another_type_was(start: Callable[..., Process], server: Valkey) -> None:
+    process = start(server.url)
+    server.client().set("zepguard:thread:t", "hello")
+    process.zep.fails("rate_limited", retry_after_s=60.0)
+    process.read()
+    assert (process.read().status, process.read().detail) == (ContextStatus.NEGATIVE, "retry_after")
+    assert len(process.zep.asked) == 1
+
+
 def test_a_refreshers_key_of_another_type_costs_no_more_than_the_life_of_a_stale_context(
     start: Callable[..., Process], server: Valkey, wait_for: Callable[..., Any]
 ) -> None:
