@@ -41,10 +41,10 @@ def test_the_read_latencys_p95_is_what_the_scenario_configured(world: SimWorld, 
     before = world.metrics()
     world.set_latency(0.02)
     for number in range(2):
-        world.say(f"quick {number}", thread="p95")
+        world.say(f"quick {number}", thread=f"quick-{number}")
     world.set_latency(latency_s)
     for number in range(38):
-        world.say(f"slow {number}", thread="p95")
+        world.say(f"slow {number}", thread=f"slow-{number}")
     after = world.metrics()
     lower, upper = p95_edge_s(before, after)
     assert lower < latency_s <= upper
@@ -113,7 +113,7 @@ def test_messages_are_delivered_in_order_once_the_fault_is_off(world: SimWorld) 
     world.stop_faults()
     users = [message.content for message in world.stored_messages("t") if message.role == "user"]
     assert users == ["message 0", "message 1", "message 2"]
-    assert world.requests_to_zep(route="context", thread="t") == 3
+    assert world.requests_to_zep(route="context", thread="t") == 2  # the third turn had the second one's context
     world.end()
 
 
@@ -184,7 +184,23 @@ def test_a_fault_that_never_acted_makes_the_scenario_void(world: SimWorld, name:
     world.start_fault(name)
     with pytest.raises(WorldError, match=f"void: the fault {name}"):
         world.stop_faults()
+
+
+@pytest.mark.parametrize("name", ["black-hole", "http-503", "no-op", "lost-answer"])
+def test_a_fault_left_to_the_clean_up_needs_its_receipt_too_and_is_off_after_it(world: SimWorld, name: str) -> None:
+    world.start_fault(name)
+    with pytest.raises(WorldError, match=f"void: the fault {name}"):
+        world.end()
+    world.begin("the next one")
+    assert world.say("hello", thread="t").memory["status"] == "empty"
     world.end()
+
+
+def test_a_fault_left_to_the_clean_up_that_acted_is_told(world: SimWorld) -> None:
+    world.start_fault("http-503", routes="context")
+    world.say("hello", thread="t")
+    world.end()
+    assert world.evidence == ["http-503 seen: 1 hits in fakezep's journal after entry 0"]
 
 
 def test_the_end_puts_variables_mode_and_faults_back_and_delivers_what_was_accepted(world: SimWorld) -> None:

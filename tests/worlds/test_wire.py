@@ -1,7 +1,9 @@
 """Faults on the wire as the real SDK meets them: what comes of a call, after how long, and whether Zep had it."""
 
 import random
+from contextlib import nullcontext
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 
@@ -53,15 +55,16 @@ class Line:
 
 
 @pytest.fixture
-def line() -> Line:
+def line(monkeypatch: pytest.MonkeyPatch) -> Line:
     clock, zep = VirtualClock(), FakeZep()
+    monkeypatch.setattr("guard.zep.deadline.time", SimpleNamespace(monotonic=clock.monotonic))  # frozen in a world
     wire = Wire(zep, clock, random.Random(0))
     (key,) = zep.settings.api_keys
     sdk = SdkZep(
         base_url=f"http://{ZEP_HOST}",
         api_key=key,
         timeout_s=DEADLINE_S,
-        transport=wire.transport(DEADLINE_S),
+        transport=wire.transport(),
         clock=clock.time,
     )
     sdk.ensure_user("u")
@@ -153,8 +156,21 @@ def test_a_late_write_lands_at_its_own_time_whether_or_not_anyone_waits(line: Li
     assert len(line.zep.store.messages_of("t")) == 1
 
 
+def test_without_the_guards_own_deadline_an_answer_that_drips_takes_as_long_as_it_takes(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client's timeout is for each wait: the wire keeps no deadline that the guard does not."""
+    monkeypatch.setattr("guard.zep.sdk.deadline", lambda seconds: nullcontext())
+    line.wire.start_fault(Drip())
+    outcome, took_s, _ = line.add()
+    assert outcome == "answered"
+    assert took_s > 10 * DEADLINE_S
+    line.wire.start_fault(BlackHole())
+    assert line.add()[:2] == ("timeout", DEADLINE_S)
+
+
 def test_another_host_is_not_there(line: Line) -> None:
-    sdk = SdkZep(base_url="http://elsewhere.sim", api_key="k", timeout_s=1, transport=line.wire.transport(1))
+    sdk = SdkZep(base_url="http://elsewhere.sim", api_key="k", timeout_s=1, transport=line.wire.transport())
     with pytest.raises(ZepFailure) as caught:
         sdk.read_context("t")
     assert caught.value.outcome is Outcome.CONNECTION

@@ -74,7 +74,7 @@ def drill(
     """Run drills: all of them, or those that SELECTOR names (4, drill4, ops, drill4-gauge)."""
     from zepguard.drills.report import results_of, write_report
 
-    _check(selectors)
+    _check(selectors, name)
     if stacks > 1 and (name != "stack" or stack is not None):
         raise click.UsageError(f"--stacks {stacks} starts stacks of its own: not with --stack or --world {name}")
     staging = _staging(name, config_file, dry_run, stack)
@@ -108,12 +108,14 @@ def _side_by_side(
     from zepguard.cli.side_by_side import run_side_by_side
     from zepguard.drills.catalogue import catalogue
     from zepguard.drills.shares import shares
+    from zepguard.drills.where import runs_in
     from zepguard.parts import PartError
     from zepguard.stack.errors import StackError
 
+    here = [one for one in catalogue() if runs_in("stack", one.ids, sim_only=one.sim_only)]
     with failing_as(ExitCode.ENVIRONMENT, StackError, PartError):
         done = run_side_by_side(
-            shares(catalogue(), selectors, stacks),
+            shares(here, selectors, stacks),
             time_scale=time_scale,
             junit=junit,
             tell=click.echo,
@@ -161,15 +163,19 @@ def _progress(text: str) -> None:
     click.echo(f"  {text}", err=True)
 
 
-def _check(selectors: tuple[str, ...]) -> None:
-    from zepguard.drills.catalogue import scenario_ids
+def _check(selectors: tuple[str, ...], world: str) -> None:
+    from zepguard.drills.catalogue import catalogue
     from zepguard.drills.select import matches
+    from zepguard.drills.where import runs_in
 
-    known = scenario_ids()
+    known = list(catalogue())
     for selector in selectors:
-        if not any(matches(selector, ids) for ids in known):
-            choices = ", ".join(sorted({one for ids in known for one in ids}))
+        meant = [one for one in known if matches(selector, one.ids)]
+        if not meant:
+            choices = ", ".join(sorted({one for scenario in known for one in scenario.ids}))
             raise click.UsageError(f"no drill is called {selector!r}: use a number or one of {choices}")
+        if not any(runs_in(world, one.ids, sim_only=one.sim_only) for one in meant):
+            raise click.UsageError(f"{selector!r} does not run in world {world}: use --world sim")
 
 
 def _staging(name: str, file: Path | None, dry_run: bool, stack: StackInfo | None) -> StagingConfig | None:

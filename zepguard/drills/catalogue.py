@@ -10,7 +10,10 @@ from pytest_bdd.feature import get_features
 
 from zepguard.drills.places import features_folder
 
-__all__ = ["CataloguedScenario", "CataloguedStep", "catalogue", "scenario_ids"]
+__all__ = ["SIM_ONLY", "CataloguedScenario", "CataloguedStep", "catalogue"]
+
+SIM_ONLY = "sim-only"
+"""The tag of a scenario whose times do not stand scaling, although its item must hold on real processes too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,13 +26,15 @@ class CataloguedStep:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CataloguedScenario:
-    """A scenario: where it stands, its checklist ids, and its steps as written."""
+    """A scenario: where it stands, its checklist ids, its steps as written, and whether only world sim runs it."""
 
     file: Path
+    line: int
     feature: str
     name: str
     ids: tuple[str, ...]
     steps: tuple[CataloguedStep, ...]
+    sim_only: bool = False
 
 
 def catalogue() -> Iterator[CataloguedScenario]:
@@ -38,13 +43,10 @@ def catalogue() -> Iterator[CataloguedScenario]:
         for scenario in feature.scenarios.values():
             yield CataloguedScenario(
                 file=Path(feature.filename),
+                line=scenario.line_number,
                 feature=feature.name or "",
                 name=scenario.name,
-                ids=tuple(sorted(scenario.tags | feature.tags)),
+                ids=tuple(sorted((scenario.tags | feature.tags) - {SIM_ONLY})),
                 steps=tuple(CataloguedStep(keyword=str(step.type), text=step.name) for step in scenario.steps),
+                sim_only=SIM_ONLY in scenario.tags | feature.tags,
             )
-
-
-def scenario_ids() -> list[tuple[str, ...]]:
-    """The checklist ids of each scenario."""
-    return [one.ids for one in catalogue()]

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from pytest_bdd.parser import Feature, Scenario, Step
 
+from zepguard.drills.catalogue import SIM_ONLY
 from zepguard.drills.checklist import checklist
 from zepguard.drills.history import Historian, History
 from zepguard.drills.outcome import ScenarioOutcome, StepOutcome
 from zepguard.drills.select import matches
+from zepguard.drills.where import runs_in
 from zepguard.worlds.world import World, WorldError
 
 __all__ = ["DrillPlugin"]
@@ -60,20 +62,27 @@ class DrillPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_bdd_apply_tag(self, tag: str, function: Callable[..., Any]) -> bool:
-        """Tags are checklist ids; kept as plain marks of that name."""
-        pytest.mark.checklist(tag)(function)
+        """Tags are checklist ids, kept in a mark each, or ``sim-only``."""
+        mark = pytest.mark.sim_only if tag == SIM_ONLY else pytest.mark.checklist(tag)
+        mark(function)
         return True
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Know the mark."""
         config.addinivalue_line("markers", "checklist(id): the item of the go-live checklist that this verifies")
+        config.addinivalue_line("markers", "sim_only: runs in world sim and in no other")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep what was selected, in the order of the checklist's stages."""
+        """Keep what runs in this world and was selected, in the order of the checklist's stages."""
+        items[:] = [item for item in items if self._runs_here(item)]
         if self._selectors:
             items[:] = [item for item in items if any(matches(s, tags_of(item)) for s in self._selectors)]
         order = {item.id: number for number, item in enumerate(checklist())}
         items.sort(key=lambda item: min((order.get(tag, len(order)) for tag in tags_of(item)), default=len(order)))
+
+    def _runs_here(self, item: pytest.Item) -> bool:
+        sim_only = item.get_closest_marker("sim_only") is not None
+        return runs_in(self._world.name, tags_of(item), sim_only=sim_only)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:

@@ -23,7 +23,8 @@ from zepguard.stack.control import StackControl
 from zepguard.stack.env_file import read_env_file, write_env_file
 from zepguard.stack.errors import StackError
 from zepguard.stack.info import StackInfo
-from zepguard.stack.programs import APP
+from zepguard.stack.programs import APP, WORKERS
+from zepguard.stack.release import release_before, unpack
 from zepguard.worlds.chat import post_turn
 from zepguard.worlds.real_time import Progress, RealPatience, RealTime
 from zepguard.worlds.scrape import read_metrics
@@ -62,6 +63,7 @@ class StackWorld:
             zep_api_key=info.zep_api_key,
         )
         self._faults: list[LiveFault] = []
+        self._other_release = False
         self.evidence: list[str] = []
         self._reset_notes()
 
@@ -85,9 +87,16 @@ class StackWorld:
         self._reset_notes()
 
     def end(self) -> None:
-        """Faults off, variables and mode as found, all accepted messages delivered."""
+        """Receipts of the faults still on, faults off, variables and mode as found, all accepted messages delivered."""
         problems: list[str] = []
-        for undo in (self._faults_off, self._variables_back, self._mode_back, self._all_delivered):
+        for undo in (
+            self._faults_receipted,
+            self._faults_off,
+            self._release_back,
+            self._variables_back,
+            self._mode_back,
+            self._all_delivered,
+        ):
             try:
                 undo()
             except (WorldError, ChaosError) as error:
@@ -98,6 +107,17 @@ class StackWorld:
     def _faults_off(self) -> None:
         while self._faults:
             self._faults.pop().stop()
+
+    def _faults_receipted(self) -> None:
+        for live in self._faults:
+            receipt = live.seen()
+            if not receipt.seen:
+                raise WorldError(f"void: the fault {receipt.fault} was never seen to act ({receipt.how})")
+            self.saw(f"{receipt.fault} seen: {receipt.how}")
+
+    def _release_back(self) -> None:
+        if self._other_release:
+            self.put_back_this_release()
 
     def _variables_back(self) -> None:
         if read_env_file(self._info.env_file) != self._variables:
@@ -126,9 +146,9 @@ class StackWorld:
                 )
 
     def _undelivered(self, thread: str) -> bool:
-        said = [turn.message for turn in self._said if turn.thread == thread and turn.status == 200]
-        there = [message.content for message in self.stored_messages(thread) if message.role == "user"]
-        return any(message not in there for message in said)
+        # By number: without personal data, and cut where it is long, a message is not there as it was said.
+        said = sum(turn.thread == thread and turn.status == 200 for turn in self._said)
+        return sum(message.role == "user" for message in self.stored_messages(thread)) < said
 
     # --- people ---
 
@@ -164,6 +184,50 @@ class StackWorld:
         self._progress("restarting celery_chat_worker")
         try:
             self._control.restart("celery_chat_worker", within_s=_READY_S)
+        except StackError as error:
+            raise WorldError(str(error)) from error
+
+    def kill(self, program: str) -> None:
+        """SIGKILL; the supervisor starts it again at once."""
+        self._progress(f"killing {program}")
+        try:
+            former = self._control.kill(program)
+            patience = self.within(_READY_S)
+            while self._control.programs()[program].pid == former and patience.left():
+                pass
+            self._control.wait_ready(program, within_s=_READY_S)
+        except StackError as error:
+            raise WorldError(str(error)) from error
+
+    def put_back_release_before(self) -> str:
+        """Unpack it beside the stack's files, and restart web and workers on it, with state and settings as they are.
+
+        The parts stay: store, broker, database, Toxiproxy and the fake Zep.
+        """
+        folder = Path(self._info.run_dir) / "release-before"
+        try:
+            release = release_before()
+            unpack(release, folder)
+        except StackError as error:
+            raise WorldError(str(error)) from error
+        self._other_release = True
+        self._run_code_in({"PYTHONPATH": str(folder)})
+        imported = self._run([*self._info.manage, "shell", "-c", "import guard, chatapp; print(guard.__file__)"])
+        if str(folder) not in imported.text:
+            raise WorldError(f"release {release.version} was put back, and yet {imported.text} was imported")
+        return f"release {release.version} ({release.commit}) put back, and imported by the app's programs"
+
+    def put_back_this_release(self) -> None:
+        """Restart web and workers on this code."""
+        self._run_code_in({})
+        self._other_release = False
+
+    def _run_code_in(self, path: Mapping[str, str]) -> None:
+        self._progress("restarting web and workers on another release")
+        kept = {name: value for name, value in read_env_file(self._info.env_file).items() if name != "PYTHONPATH"}
+        write_env_file(self._info.env_file, {**kept, **path})
+        try:
+            self._control.restart(APP[0], WORKERS[0], within_s=_READY_S)
         except StackError as error:
             raise WorldError(str(error)) from error
 
@@ -223,11 +287,7 @@ class StackWorld:
 
     def stop_faults(self) -> None:
         """Ask each for its receipt, then take it off."""
-        for live in self._faults:
-            receipt = live.seen()
-            if not receipt.seen:
-                raise WorldError(f"void: the fault {receipt.fault} was never seen to act ({receipt.how})")
-            self.saw(f"{receipt.fault} seen: {receipt.how}")
+        self._faults_receipted()
         self._faults_off()
 
     def requests_to_zep(self, *, route: str = "", thread: str = "") -> int:
@@ -246,6 +306,25 @@ class StackWorld:
             StoredMessage(role=message["role"], content=message["content"])
             for message in self._admin.stored_messages(self.thread_id(thread))
         ]
+
+    def is_known_to_zep(self, text: str) -> bool:
+        """Look through the fake Zep's store and its journal."""
+        held = json.dumps(dict(self._admin.store()), ensure_ascii=False)
+        return text in held or any(text in repr(one) for one in self._admin.journal(self._journal_from).entries)
+
+    def key_refused(self) -> str:
+        """Look for a 401 in the journal to a request whose key was wrong."""
+        entries = self._admin.journal(self._journal_from).entries
+        refused = [one for one in entries if one.status == 401 and not one.key_ok]
+        return f"fakezep's journal has {len(refused)} requests refused for their key" if refused else ""
+
+    def read_context(self, thread: str, *, person: str) -> str:
+        """Ask a guard of this process's own over the same store."""
+        service = MemoryService.from_env(self.variables(), program="drill")
+        try:
+            return service.read_context(user_id=person, thread_id=self.thread_id(thread)).text
+        finally:
+            service.close()
 
     def processes(self) -> Mapping[str, int]:
         """The pids that the supervisor knows; 0 for one that does not run."""

@@ -69,7 +69,10 @@ class World(Protocol):
         """Note how the world is, before a scenario."""
 
     def end(self) -> None:
-        """Leave the world as ``begin`` found it, with every accepted message delivered; else WorldError."""
+        """Leave the world as ``begin`` found it, with every accepted message delivered; else WorldError.
+
+        A fault that is still on shows its receipt first: WorldError if it was never seen to act.
+        """
 
     def say(self, message: str, *, thread: str) -> Turn:
         """Send a message as a person would, and wait for the whole answer."""
@@ -82,6 +85,15 @@ class World(Protocol):
 
     def restart_worker(self) -> None:
         """Restart the chat worker, and return when it is ready and runs with what was set."""
+
+    def kill(self, program: str) -> None:
+        """Kill a program as the kernel would, and return when its supervisor has started it again."""
+
+    def put_back_release_before(self) -> str:
+        """Have the app's programs run the code of the release before; what shows that they do, in a sentence."""
+
+    def put_back_this_release(self) -> None:
+        """Have them run this code again."""
 
     def zep_mode(self, *arguments: str) -> CommandResult:
         """Run ``python manage.py zep_mode`` with these arguments."""
@@ -109,6 +121,15 @@ class World(Protocol):
 
     def stored_messages(self, thread: str) -> Sequence[StoredMessage]:
         """What Zep holds of a thread, oldest first."""
+
+    def is_known_to_zep(self, text: str) -> bool:
+        """Whether a text occurs in anything that Zep holds or has noted."""
+
+    def key_refused(self) -> str:
+        """How Zep was seen to refuse a key since the scenario began, in a sentence; empty if it was not."""
+
+    def read_context(self, thread: str, *, person: str) -> str:
+        """What the guard would give a chat worker for this person and thread: the context's text, or nothing."""
 
     def processes(self) -> Mapping[str, int]:
         """The pid of each of the product's own processes."""

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from itertools import count
 from threading import Semaphore, Thread, local
 
-__all__ = ["START", "Lane", "VirtualClock"]
+__all__ = ["START", "STEPS_A_SECOND", "Lane", "VirtualClock"]
 
 START = 1_767_600_000.0
 """Unix seconds at which each world begins: 5 January 2026, 08:00 UTC."""
 
-_STEPS_A_SECOND = 2**20
+STEPS_A_SECOND = 2**20
 """A power of two: times and their differences are exact floats, so a latency of 0.25 s falls on the bucket's edge."""
 
 
@@ -40,7 +40,7 @@ class VirtualClock:
 
     def monotonic(self) -> float:
         """Seconds since the world began."""
-        return self._steps / _STEPS_A_SECOND
+        return self._steps / STEPS_A_SECOND
 
     def sleep(self, seconds: float) -> None:
         """Let so much time pass, in the course that calls: the main one, or a lane while the others go on."""
@@ -76,10 +76,14 @@ class VirtualClock:
         self._lanes.add(lane)
         lane.resume()
 
-    def close(self) -> None:
-        """Cut the lanes that sleep, so that no thread is left behind, and forget what is due."""
+    def cut_lanes(self) -> None:
+        """End the lanes where they sleep, as a killed process ends."""
         for lane in list(self._lanes):
             lane.cut()
+
+    def close(self) -> None:
+        """Cut the lanes, so that no thread is left behind, and forget what is due."""
+        self.cut_lanes()
         self._agenda.clear()
 
     def _put(self, at: int, action: Callable[[], None]) -> None:
@@ -100,7 +104,7 @@ class VirtualClock:
 
 def _steps(seconds: float) -> int:
     """Rounded down: what was configured is never exceeded."""
-    return max(0, math.floor(seconds * _STEPS_A_SECOND))
+    return max(0, math.floor(seconds * STEPS_A_SECOND))
 
 
 class _Cut(BaseException):
@@ -115,11 +119,14 @@ class Lane:
         self._my_turn = Semaphore(0)
         self._your_turn = Semaphore(0)
         self._cut = False
+        self._ended = False
         self._error: BaseException | None = None
         self._thread = Thread(target=self._run, name="sim-lane", daemon=True)
 
     def resume(self) -> None:
-        """Let it run until it pauses or ends; raises what it raised."""
+        """Let it run until it pauses or ends; raises what it raised. One that was cut stays as it is."""
+        if self._ended:
+            return
         if self._thread.ident is None:
             self._thread.start()
         else:
@@ -140,6 +147,7 @@ class Lane:
         self._cut = True
         self.resume()
         self._thread.join()
+        self._ended = True
 
     def _run(self) -> None:
         try:

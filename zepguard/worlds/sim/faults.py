@@ -34,8 +34,13 @@ _HEAD_BYTES = 150
 class WireCall(Protocol):
     """A request under way."""
 
-    def spend(self, seconds: float) -> None:
-        """Let time pass; a timeout if the deadline comes first."""
+    def spend(self, seconds: float, *, at_a_time: float | None = None) -> None:
+        """Let time pass; a timeout if the deadline comes first.
+
+        Args:
+            seconds: in all.
+            at_a_time: how long each wait of it is, where bytes come in between; by default it is one wait.
+        """
 
     def fail(self, kind: type[httpx.TransportError], why: str) -> httpx.TransportError:
         """The error that the SDK's client meets."""
@@ -122,7 +127,7 @@ class _Drip(WireFault):
     def coming(self, call: WireCall, body_bytes: int) -> None:
         self.hits += 1
         slices = math.ceil((_HEAD_BYTES + body_bytes) / self._settings.slice_bytes)
-        call.spend(slices * self._settings.every_ms / 1000)
+        call.spend(slices * self._settings.every_ms / 1000, at_a_time=self._settings.every_ms / 1000)
 
 
 class _HalfAnswer(WireFault):

@@ -68,6 +68,11 @@ class Product:
         return self._running[_WEB]
 
     @property
+    def chat(self) -> MemoryService:
+        """The chat worker's."""
+        return self._running[_CHAT]
+
+    @property
     def pids(self) -> Mapping[str, int]:
         """Virtual pids; 0 for a program that does not run."""
         return dict(self._pids)
@@ -93,6 +98,21 @@ class Product:
         for name in WORKERS:
             self._start(name, settings)
 
+    def kill(self, name: str) -> None:
+        """End a program where it stands, without a word to the store, and start it again after a second.
+
+        Raises:
+            WorldError: there is no such program.
+        """
+        if name not in WORKERS:
+            raise WorldError(f"there is no program {name!r} to kill: there are {', '.join(WORKERS)}")
+        self._running.pop(name, None)
+        self._pids[name] = 0
+        if name == _DELIVERY:
+            self._clock.cut_lanes()
+        self._clock.sleep(_RESTART_S)
+        self._start(name, read_settings(self.variables))
+
     def service(self, program: str, settings: Settings | None = None) -> MemoryService:
         """Make the guard as ``program`` would, with the variables as they are now.
 
@@ -117,7 +137,7 @@ class Product:
             base_url=settings.base_url,
             api_key=settings.api_key,
             timeout_s=settings.timeout_s,
-            transport=self.wire.transport(settings.timeout_s),
+            transport=self.wire.transport(),
             clock=self._clock.time,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import cast
@@ -11,12 +12,16 @@ import respx
 
 from chaos.fault import Fault, Receipt
 from fakezep import Delivery, Exchange, FakeZep, Request, Response
-from zepguard.worlds.sim.clock import VirtualClock
+from guard.zep import deadline
+from zepguard.worlds.sim.clock import STEPS_A_SECOND, VirtualClock
 from zepguard.worlds.sim.faults import AnswerFault, AnswersFault, LiveSimFault, WireFault, wire_fault
 
 __all__ = ["ZEP_HOST", "Wire"]
 
 ZEP_HOST = "zep.sim"
+
+_FOR_EVER_S = 86_400.0
+"""After which a call without any deadline is given up here: a world must come to its end."""
 
 
 class Wire:
@@ -34,11 +39,11 @@ class Wire:
         self._rng = rng
         self._faults: list[WireFault] = []
 
-    def transport(self, deadline_s: float) -> httpx.BaseTransport:
-        """A transport for one SDK client, whose calls end after ``deadline_s`` at the latest."""
+    def transport(self) -> httpx.BaseTransport:
+        """A transport for one SDK client. Its waits end as the guard's own deadline and the client's timeouts say."""
 
         def carry(request: httpx.Request) -> httpx.Response:
-            return self._carry(_Call(request, self._clock, deadline_s))
+            return self._carry(_Call(request, self._clock))
 
         router = respx.Router(assert_all_called=False)
         router.route(host=ZEP_HOST).mock(side_effect=carry)
@@ -73,25 +78,33 @@ class Wire:
         if exchange.response is None:
             raise call.fail(httpx.RemoteProtocolError, "Server disconnected without sending a response.")
         if exchange.delivery is Delivery.DRIP:
-            call.spend(len(exchange.response.body) * exchange.interval_s)
+            call.spend(len(exchange.response.body) * exchange.interval_s, at_a_time=exchange.interval_s)
         elif exchange.delivery is Delivery.HALF:
             raise call.fail(httpx.RemoteProtocolError, "peer closed connection without sending complete message body")
         return exchange.response
 
 
 class _Call:
-    """A request under way, and what is left of its deadline."""
+    """A request under way. How long it may wait is what the guard's own code says, as on a real connection."""
 
-    def __init__(self, request: httpx.Request, clock: VirtualClock, deadline_s: float) -> None:
+    def __init__(self, request: httpx.Request, clock: VirtualClock) -> None:
         self.request = request
         self._clock = clock
-        self._ends = clock.monotonic() + deadline_s
+        self._a_wait = request.extensions.get("timeout", {}).get("read")
 
-    def spend(self, seconds: float) -> None:
-        left = max(0.0, self._ends - self._clock.monotonic())
-        self._clock.sleep(min(seconds, left))
-        if seconds > left:
-            raise self.fail(httpx.ReadTimeout, "timed out")
+    def spend(self, seconds: float, *, at_a_time: float | None = None) -> None:
+        wait = seconds if at_a_time is None else at_a_time
+        timeout = self._a_wait if self._a_wait is not None and wait > self._a_wait else None
+        left = deadline.left(timeout, httpx.ReadTimeout)
+        if left is None:
+            left = math.inf
+        elif left < math.inf:
+            left = round(left * STEPS_A_SECOND) / STEPS_A_SECOND  # frozen clocks count in microseconds
+        if seconds <= left and not math.isinf(seconds):
+            self._clock.sleep(seconds)
+            return
+        self._clock.sleep(min(left, _FOR_EVER_S))
+        raise self.fail(httpx.ReadTimeout, "timed out")
 
     def fail(self, kind: type[httpx.TransportError], why: str) -> httpx.TransportError:
         return kind(why, request=self.request)

@@ -137,10 +137,16 @@ class SimWorld:
         self._reset_notes()
 
     def end(self) -> None:
-        """Faults off, latency, variables and mode as found, all accepted messages delivered."""
+        """Receipts of faults still on, faults off, latency, variables and mode as found, all messages delivered."""
         problems: list[str] = []
         self.set_latency(ZEP_LATENCY_S)
-        for undo in (self._faults_off, self._variables_back, self._mode_back, self._all_delivered):
+        for undo in (
+            self._faults_receipted,
+            self._faults_off,
+            self._variables_back,
+            self._mode_back,
+            self._all_delivered,
+        ):
             try:
                 undo()
             except (WorldError, ChaosError) as error:
@@ -151,6 +157,14 @@ class SimWorld:
     def _faults_off(self) -> None:
         while self._faults:
             self._faults.pop().stop()
+
+    def _faults_receipted(self) -> None:
+        self._zep.settle(self._clock.time())
+        for live in self._faults:
+            receipt = live.seen()
+            if not receipt.seen:
+                raise WorldError(f"void: the fault {receipt.fault} was never seen to act ({receipt.how})")
+            self.saw(f"{receipt.fault} seen: {receipt.how}")
 
     def _variables_back(self) -> None:
         if self.variables() != self._variables:
@@ -176,9 +190,9 @@ class SimWorld:
                 )
 
     def _undelivered(self, thread: str) -> bool:
-        said = [turn.message for turn in self._said if turn.thread == thread and turn.status == 200]
-        there = [message.content for message in self.stored_messages(thread) if message.role == "user"]
-        return any(message not in there for message in said)
+        # By number: without personal data, and cut where it is long, a message is not there as it was said.
+        said = sum(turn.thread == thread and turn.status == 200 for turn in self._said)
+        return sum(message.role == "user" for message in self.stored_messages(thread)) < said
 
     # --- people ---
 
@@ -227,6 +241,17 @@ class SimWorld:
         """Restart both workers; takes a virtual second."""
         self._product.restart_workers()
 
+    def kill(self, program: str) -> None:
+        """Cut what the program is at; it starts again after a virtual second."""
+        self._product.kill(program)
+
+    def put_back_release_before(self) -> str:
+        """Not here: this process has this code."""
+        raise WorldError("another release cannot run in world sim: use --world stack")
+
+    def put_back_this_release(self) -> None:
+        """Nothing: no other was put back."""
+
     def zep_mode(self, *arguments: str) -> CommandResult:
         """Run the real command in place, with the variables as they are now."""
         from zepguard.worlds.sim.app import run_zep_mode
@@ -272,12 +297,7 @@ class SimWorld:
 
     def stop_faults(self) -> None:
         """Ask each for its receipt, then take it off."""
-        self._zep.settle(self._clock.time())
-        for live in self._faults:
-            receipt = live.seen()
-            if not receipt.seen:
-                raise WorldError(f"void: the fault {receipt.fault} was never seen to act ({receipt.how})")
-            self.saw(f"{receipt.fault} seen: {receipt.how}")
+        self._faults_receipted()
         self._faults_off()
 
     def requests_to_zep(self, *, route: str = "", thread: str = "") -> int:
@@ -298,6 +318,23 @@ class SimWorld:
             StoredMessage(role=message.role, content=message.content)
             for message in self._zep.store.messages_of(thread_id)
         ]
+
+    def is_known_to_zep(self, text: str) -> bool:
+        """Look through the fake Zep's store and its journal."""
+        self._zep.settle(self._clock.time())
+        store = self._zep.store
+        held = [message.content for thread in store.threads for message in store.messages_of(thread)]
+        noted = map(repr, self._zep.journal.since(self._journal_from))
+        return any(text in one for one in (*held, *noted))
+
+    def key_refused(self) -> str:
+        """Look for a 401 in the journal to a request whose key was wrong."""
+        refused = [one for one in self._zep.journal.since(self._journal_from) if one.status == 401 and not one.key_ok]
+        return f"fakezep's journal has {len(refused)} requests refused for their key" if refused else ""
+
+    def read_context(self, thread: str, *, person: str) -> str:
+        """Ask the chat worker's own guard, with what it has at hand."""
+        return self._product.chat.read_context(user_id=person, thread_id=self.thread_id(thread)).text
 
     def processes(self) -> Mapping[str, int]:
         """Virtual pids, new after a restart; 0 for a program that does not run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from chaos.errors import ChaosError
@@ -50,6 +51,25 @@ class Journal:
             and (not thread_id or entry.thread_id == thread_id)
             for entry in entries
         )
+
+    def keys_refused(self) -> int:
+        """Requests since then that were answered 401 for their key; raises WorldError."""
+        try:
+            with self._admin("see a key refused") as admin:
+                entries = admin.journal(self._from).entries
+        except ChaosError as error:
+            raise WorldError(str(error)) from error
+        return sum(one.status == 401 and not one.key_ok for one in entries)
+
+    def has(self, text: str) -> bool:
+        """Whether the text is in anything stored, or noted since then; raises WorldError."""
+        try:
+            with self._admin("look for a text in Zep") as admin:
+                held = json.dumps(dict(admin.store()), ensure_ascii=False)
+                noted = repr(admin.journal(self._from).entries)
+        except ChaosError as error:
+            raise WorldError(str(error)) from error
+        return text in held or text in noted
 
     def stored(self, thread_id: str) -> Sequence[StoredMessage]:
         """What it holds of a thread, oldest first; raises WorldError."""

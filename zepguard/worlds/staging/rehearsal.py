@@ -14,6 +14,7 @@ from zepguard.drills import steps
 from zepguard.drills.catalogue import CataloguedScenario, CataloguedStep, catalogue
 from zepguard.drills.phrases import PHRASES, Phrase
 from zepguard.drills.select import matches
+from zepguard.drills.where import runs_in
 from zepguard.time_scale import scaled
 from zepguard.worlds.staging.config import StagingConfig
 from zepguard.worlds.staging.touches import Touches
@@ -38,6 +39,8 @@ def rehearse(config: StagingConfig, selectors: Sequence[str]) -> Iterator[str]:
     yield "and after its last step undo what it did, and"
     yield from (f"    {line}" for line in touches.end())
     for scenario in catalogue():
+        if not runs_in("staging", scenario.ids, sim_only=scenario.sim_only):
+            continue
         if not selectors or any(matches(one, scenario.ids) for one in selectors):
             yield ""
             yield f"{scenario.feature}: {scenario.name} ({', '.join(scenario.ids)})"

@@ -103,8 +103,13 @@ class StagingWorld:
             )
 
     def end(self) -> None:
-        """Faults off, variables and mode as found, all accepted messages delivered."""
-        problems = self._undo()
+        """Receipts of the faults still on, faults off, variables and mode as found, all accepted messages delivered."""
+        problems: list[str] = []
+        try:
+            self._faults_receipted()
+        except WorldError as error:
+            problems.append(self._mask(str(error)))
+        problems += self._undo()
         try:
             self._all_delivered()
         except WorldError as error:
@@ -121,6 +126,10 @@ class StagingWorld:
             except WorldError as error:
                 problems.append(self._mask(str(error)))
         return problems
+
+    def _faults_receipted(self) -> None:
+        for seen in self._faults.receipts():
+            self.saw(seen)
 
     def _variables_back(self) -> None:
         if self._variables.put_back():
@@ -155,9 +164,9 @@ class StagingWorld:
         return sorted({turn.thread for turn in self._said if turn.status == 200})
 
     def _undelivered(self, thread: str) -> bool:
-        said = [turn.message for turn in self._said if turn.thread == thread and turn.status == 200]
-        there = [message.content for message in self.stored_messages(thread) if message.role == "user"]
-        return any(message not in there for message in said)
+        # By number: without personal data, and cut where it is long, a message is not there as it was said.
+        said = sum(turn.thread == thread and turn.status == 200 for turn in self._said)
+        return sum(message.role == "user" for message in self.stored_messages(thread)) < said
 
     # --- people ---
 
@@ -198,6 +207,17 @@ class StagingWorld:
         self._fleet.restart()
         self._restart_due = False
 
+    def kill(self, program: str) -> None:
+        """Not here: nothing in the config kills."""
+        raise WorldError(f"a drill kills {program}, and no process of a deployed environment: use --world stack")
+
+    def put_back_release_before(self) -> str:
+        """Not here: that is a deployment."""
+        raise WorldError("the release before is put back by a deployment, which a drill does not do: use --world stack")
+
+    def put_back_this_release(self) -> None:
+        """Nothing: no other was put back."""
+
     def zep_mode(self, *arguments: str) -> CommandResult:
         """Run the real command, where the environment runs it."""
         return self._fleet.zep_mode(*arguments)
@@ -233,8 +253,7 @@ class StagingWorld:
 
     def stop_faults(self) -> None:
         """Ask each for its receipt, then take it off."""
-        for seen in self._faults.receipts():
-            self.saw(seen)
+        self._faults_receipted()
         self._faults.off()
 
     def requests_to_zep(self, *, route: str = "", thread: str = "") -> int:
@@ -244,6 +263,22 @@ class StagingWorld:
     def stored_messages(self, thread: str) -> Sequence[StoredMessage]:
         """Ask the fake Zep's store."""
         return self._journal.stored(self.thread_id(thread))
+
+    def is_known_to_zep(self, text: str) -> bool:
+        """Look through the fake Zep's store and its journal."""
+        return self._journal.has(text)
+
+    def key_refused(self) -> str:
+        """By the fake Zep's journal; where there is none, by the product's own log, and that is said."""
+        if self._journal.there:
+            refused = self._journal.keys_refused()
+            return f"fakezep's journal has {refused} requests refused for their key" if refused else ""
+        told = [one for one in self.log_events() if one.get("outcome") == "auth" or one.get("reason") == "auth"]
+        return "by the product's own log alone: this environment has no fake Zep's journal" if told else ""
+
+    def read_context(self, thread: str, *, person: str) -> str:
+        """Not here: only the environment's own workers may read its memory."""
+        raise WorldError(f"a drill reads no memory of {person} in a deployed environment: use --world stack")
 
     def processes(self) -> Mapping[str, int]:
         """What ``processes_command`` prints; without it, a pid that cannot be compared."""
