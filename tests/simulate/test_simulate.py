@@ -1,5 +1,6 @@
 """Runs of the real guard pass, replay to the same history, and find what is broken on purpose."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -39,7 +40,7 @@ def first_finding(seeds: int = SEEDS_TO_FIND) -> Outcome:
 
 
 def test_runs_pass() -> None:
-    assert [simulate(draw(seed)).findings for seed in range(500, 512)] == [()] * 12
+    assert [simulate(draw(seed)).findings for seed in range(500, 506)] == [()] * 6
 
 
 def test_the_same_seed_has_the_same_history_whatever_the_hash_seed() -> None:
@@ -66,12 +67,19 @@ def test_another_seed_has_another_history() -> None:
     assert len({simulate(draw(seed)).digest for seed in range(20, 26)}) == 6
 
 
-def test_the_runs_see_what_they_are_about() -> None:
+@pytest.fixture(scope="module")
+def histories() -> list[tuple[told.Event, ...]]:
+    from guard import logs
+
+    logs.configure(os.devnull)
+    return [simulate(draw(seed)).history for seed in range(600, 640)]
+
+
+def test_the_runs_see_what_they_are_about(histories: list[tuple[told.Event, ...]]) -> None:
     """A fault that never strikes proves nothing: over some seeds, each of these has happened."""
     seen: set[str] = set()
-    for seed in range(600, 660):
-        for event in simulate(draw(seed)).history:
-            seen |= {type(event).__name__, *marks(event)}
+    for event in itertools.chain.from_iterable(histories):
+        seen |= {type(event).__name__, *marks(event)}
     wanted = {"StoreLost", "StoreBack", "Died", "Dead", "SendingAgain", "ClockMoved", "StoreClockMoved", "Flushed"}
     wanted |= {"cancelled", "downgraded", "probe", "restored", "joined alone", "recovered", "operator"}
     assert wanted - seen == set()
@@ -91,10 +99,9 @@ def marks(event: told.Event) -> set[str]:
     return set()
 
 
-def test_landings_on_both_sides_of_the_settling_time_are_drawn_and_the_late_ones_reported() -> None:
+def test_messages_that_land_twice_are_drawn_and_reported(histories: list[tuple[told.Event, ...]]) -> None:
     doubled = 0
-    for seed in range(700, 760):
-        history = simulate(draw(seed)).history
+    for history in histories:
         landed = [message for event in history if isinstance(event, told.Landed) for message in event.messages]
         reported = {event.message for event in history if isinstance(event, told.SendingAgain)}
         twice = {message for message in landed if landed.count(message) > 1}

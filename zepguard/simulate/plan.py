@@ -289,10 +289,10 @@ def _mishaps(rng: Random, rules: Rules, processes: tuple[Process, ...], ends_at:
     for _ in range(rng.choice((0, 0, 1, 2, 3))):
         restart = rng.choice((0.1, 2.0, 10.0))
         items.append(Kill(at=rng.uniform(0.5, ends_at), process=rng.choice(processes).name, restart_after_s=restart))
-    if rng.random() < 0.15:
-        whose = rng.choice(("store", "store", *(process.name for process in processes)))
+    if rng.random() < 0.25:
+        whose = "store" if rng.random() < 0.5 else rng.choice(processes).name
         items.append(MoveClock(at=rng.uniform(0, ends_at), whose=whose, by_s=rng.choice((-60.0, -2.0, 2.0, 60.0))))
-    if rng.random() < 0.08:
+    if rng.random() < 0.15:
         items.append(Flush(at=rng.uniform(1.0, ends_at)))
     for _ in range(rng.choice((0, 0, 0, 1, 2))):
         action = rng.choice(("force", "force", "clear", "reset_failures"))

@@ -1,0 +1,65 @@
+"""``zepguard simulate`` as it is typed."""
+
+import re
+
+import pytest
+
+from guard.sight import Sight
+from zepguard.cli import run
+from zepguard.exit_codes import ExitCode
+
+
+def test_passing_seeds_print_one_hash_and_the_same_one_again(capsys: pytest.CaptureFixture[str]) -> None:
+    hashes = []
+    for jobs in ("1", "2"):
+        assert run(["simulate", "--seeds", "3", "--seed", "40", "--jobs", jobs]) == ExitCode.GO
+        said = capsys.readouterr().out
+        assert "seeds 40 to 42" in said
+        hashes += re.findall(r"^hash ([0-9a-f]{64})$", said, re.MULTILINE)
+    assert len(hashes) == 2
+    assert len(set(hashes)) == 1
+
+
+def test_one_seed_prints_its_history_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulate", "--seed", "41", "--history"]) == ExitCode.GO
+    said = capsys.readouterr().out
+    assert "seeds 41 to 41" in said
+    assert re.search(r"^ +\d+\.\d{6} Accepted +\{", said, re.MULTILINE)
+
+
+def test_a_failing_seed_prints_its_shrunk_history_and_how_to_replay_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = Sight.lost
+
+    def hopeful(self: Sight) -> None:
+        lost(self)
+        self.mode = self._base
+
+    monkeypatch.setattr(Sight, "lost", hopeful)
+    assert run(["simulate", "--seeds", "60"]) == ExitCode.NO_GO
+    said = capsys.readouterr().out
+    [seed, what] = re.findall(r"^seed (\d+) failed: (.*)$", said, re.MULTILINE)[0]
+    assert "without the store" in what
+    assert f"zepguard simulate --seed {seed} --history" in said
+    [before] = re.findall(r"^(\d+) things happen in it", said, re.MULTILINE)
+    [after] = re.findall(r"^(\d+) are left", said, re.MULTILINE)
+    assert int(after) < int(before)
+    assert run(["simulate", "--seed", seed]) == ExitCode.NO_GO
+    assert f"seed {seed} failed: {what}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--seeds", "0"], "0 is no number of them: write 1 or more"),
+        (["--seeds", "-5"], "-5 is no number of them"),
+        (["--seed", "-1"], "-1 is no seed: write 0 or more"),
+        (["--jobs", "0"], "0 is no number of them"),
+        (["--seeds", "many"], "not a valid integer"),
+        (["--seed", "9999999", "--seeds", "5"], "begin lower"),
+    ],
+)
+def test_what_cannot_be_is_refused(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulate", *arguments]) == ExitCode.USAGE
+    assert words in capsys.readouterr().err
