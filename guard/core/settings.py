@@ -219,7 +219,8 @@ VARIABLES: tuple[Variable, ...] = (
         default="",
         form="URL",
         parse=_store_url,
-        about="The guard's store (Redis or Valkey). Empty: state of this process alone.",
+        about="The guard's store (Redis or Valkey): redis://, rediss://, unix:// or redis+sentinel://. Empty: state of this "
+        "process alone.",
         secret=True,
     ),
     _variable("ZEPGUARD_NAMESPACE", "namespace", "zepguard", "word", _name, "Prefix of every key in the store."),
@@ -229,7 +230,7 @@ VARIABLES: tuple[Variable, ...] = (
         "40",
         "milliseconds",
         _number(1, 60_000, "milliseconds"),
-        "Longest wait for one answer of the store.",
+        "Longest time of one request to the store, set-up of its connection included.",
     ),
     _variable(
         "ZEPGUARD_HOLD_S",
