@@ -252,6 +252,15 @@ BAD: dict[str, tuple[Callable[[], Checker], list[Event], str]] = {
         ],
         "still forced (auth)",
     ),
+    "restored and not answered": (
+        lambda: judges.Restored(RULES),
+        [
+            started(),
+            e.Calm(at=5),
+            e.ReadReturned(at=80.1, process="w", began_at=80.0, status="skipped", detail="breaker_open"),
+        ],
+        "is skipped (breaker_open)",
+    ),
     "too late": (
         lambda: judges.InTime(RULES),
         [e.ReadReturned(at=2.71, process="w", began_at=1.0, status="failed", detail="timeout")],

@@ -122,13 +122,15 @@ class OneTruth:
 
 
 class Restored:
-    """Within one hold and one message after the last fault, the record is not forced any more.
+    """Within one hold and one message after the last fault, the record is not forced any more; and then reads work.
 
     A hold that an operator or Zep's ``Retry-After`` made longer counts as it was made. Who has the message: the first
-    turn that begins, on a process whose base mode reads, once hold and lease are over.
+    turn that begins, on a process whose base mode reads, once hold and lease are over. A breaker that was open has had
+    its trial a while later, and each turn of such a process has an answer of Zep or one kept from before.
     """
 
     name = "restored"
+    _ANSWERED = frozenset({"fresh", "empty", "cached"})
     _SLACK_S = 2.5
     """For a view's age, and a process that comes back to the store."""
 
@@ -154,13 +156,17 @@ class Restored:
             case Calm(at=at):
                 hold = max(at + self._rules.hold_s, self._ends_at)
                 self._due = hold + self._rules.lease_s + self._SLACK_S
-            case ReadReturned(process=process, began_at=began_at):
-                return self._judge(process, began_at)
+            case ReadReturned():
+                return self._judge(event)
         return None
 
-    def _judge(self, process: str, began_at: float) -> str | None:
-        if self._due is None or began_at < self._due or self._base.get(process) != "read_write":
+    def _judge(self, read: ReadReturned) -> str | None:
+        if self._due is None or read.began_at < self._due or self._base.get(read.process) != "read_write":
             return None
-        if not self._state.reason:
-            return None
-        return f"still forced ({self._state.reason}) after a turn of {process} that began at {began_at:.3f} s"
+        when = f"a turn of {read.process} that began at {read.began_at:.3f} s"
+        if self._state.reason:
+            return f"still forced ({self._state.reason}) after {when}"
+        trial_s = self._rules.breaker_open_s + self._rules.lease_s
+        if read.began_at >= self._due + trial_s and read.status not in self._ANSWERED:
+            return f"{when} is {read.status} ({read.detail})"
+        return None
