@@ -54,8 +54,10 @@ class AsyncQuickZep:
 def slow_store() -> Iterator[tuple[str, Callable[[bool], None]]]:
     """A store's URL past a proxy, and a switch that makes it slow."""
     api, port = free_ports(2)
-    with tempfile.TemporaryDirectory() as folder, ValkeyServer(data_dir=Path(folder), requirepass=PASSWORD) as server:
+    with tempfile.TemporaryDirectory() as folder, ValkeyServer(data_dir=Path(folder)) as server:
         proxy = [{"name": "store", "listen": f"127.0.0.1:{port}", "upstream": f"127.0.0.1:{server.port}"}]
+        with redis.Redis(port=server.port) as client:
+            client.config_set("requirepass", PASSWORD)  # a connection then takes AUTH, SELECT and the request
         config = Path(folder, "proxies.json")
         config.write_text(json.dumps([{**proxy[0], "enabled": True}]))
         command = [str(obtain_toxiproxy().path), "-port", str(api), "-config", str(config)]

@@ -11,7 +11,12 @@ LATER = {"zep_cloud", "pydantic", "httpx", "httpcore", "redis", "prometheus_clie
 """What the guard uses, but loads with its first use."""
 OURS = {"fakezep", "chaos", "chatapp", "zepguard"}
 
-LINES = ["import guard", "from guard import MemoryService", "import guard; guard.MemoryService.from_env({}).mode()"]
+LINES = [
+    "import guard",
+    "from guard import MemoryService",
+    "from guard import AsyncMemoryService",
+    "import guard; guard.MemoryService.from_env({}).mode()",
+]
 
 
 def loaded_by(line: str) -> set[str]:
