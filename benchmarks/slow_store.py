@@ -105,6 +105,8 @@ def main() -> None:
     with slow_store() as (url, make_slow), asyncio.Runner() as runner:
         sync = MemoryService(settings(url), zep=QuickZep)  # type: ignore[arg-type]
         awaited = AsyncMemoryService(settings(url), zep=AsyncQuickZep)  # type: ignore[arg-type]
+        sync.start_heartbeat()
+        awaited.start_heartbeat()
         bare = redis.Redis.from_url(url, socket_timeout=0.04, socket_connect_timeout=0.04, retry=Retry(NoBackoff(), 0))
 
         def peer(number: int) -> None:

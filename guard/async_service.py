@@ -175,13 +175,14 @@ class AsyncMemoryService:
         return self.store()
 
     def start_heartbeat(self, *, reads: bool = True) -> None:
-        """Get the SDK ready and say each second, in a thread, which base mode this process runs with, until ``close``.
+        """Get SDK, logs and counts ready, and say each second, in a thread, with which base mode this process runs.
 
         Args:
             reads: whether this process reads context; the fleet's base mode is that of those that do.
         """
         if self._heartbeat is not None:
             self._heartbeat.stop()
+        self._telemetry.get_ready()
         import_module("zep_cloud.base_client")  # would hold the loop up at the first read
         worker = Worker(
             name=worker_name(self.program),

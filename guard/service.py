@@ -192,13 +192,14 @@ class MemoryService:
             return self._patient_store
 
     def start_heartbeat(self, *, reads: bool = True) -> None:
-        """Get the SDK ready and say each second which base mode this process runs with, until ``close``.
+        """Get SDK, logs and counts ready, and say each second which base mode this process runs with, until ``close``.
 
         Args:
             reads: whether this process reads context; the fleet's base mode is that of those that do.
         """
         if self._heartbeat is not None:
             self._heartbeat.stop()
+        self._telemetry.get_ready()
         self._way_to_zep()
         worker = Worker(
             name=worker_name(self.program),
