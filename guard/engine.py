@@ -69,7 +69,7 @@ class Tell:
     notice: Notice
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)  # not frozen: made with each call, and frozen ones cost three times as much
 class Called:
     """What came of a ``Call``: a value or a failure, after so many seconds."""
 
@@ -160,19 +160,18 @@ class Engine:
 
     def look(self) -> Steps[Mode]:
         """See the record, at most ``VIEW_AGE_S_MAX`` old; gives the effective mode."""
-        yield from self._seen()
+        yield from self._see()
         return self.sight.mode
 
-    def _seen(self) -> Steps[Applied]:
+    def _see(self) -> Steps[None]:
         sight = self.sight
-        if self._monotonic() >= sight.fresh_until and sight.refreshing.acquire(blocking=False):
+        if sight.refreshing.acquire(blocking=False):
             try:
                 yield from self._refresh()
             finally:
                 sight.refreshing.release()
         elif sight.overdue:  # another call is at it, and nothing is known that is new enough to go by meanwhile
             yield from self._refresh()
-        return sight.now()
 
     def _refresh(self) -> Steps[None]:
         sight = self.sight
@@ -246,20 +245,23 @@ class Engine:
             user_id: a checked id.
             thread_id: a checked id.
         """
-        seen = yield from self._seen()
-        admission = admit_read(self.base, seen.record, seen.now, alone=self.sight.alone)
+        sight = self.sight
+        if self._monotonic() >= sight.fresh_until:
+            yield from self._see()
+        now, record = sight.present(), sight.record
+        admission = sight.read_go or admit_read(self.base, record, now, alone=sight.alone)
         if admission.verdict is Verdict.EXPIRE:
             return (yield from self._expire(admission))
-        epoch = seen.record.epoch
+        epoch = record.epoch
         kept = self._contexts.get(user_id, thread_id, epoch) if admission.mode.reads else None
         read = _Read(user_id, thread_id, admission, epoch, kept)
         if admission.verdict is Verdict.SKIP:
-            return (yield from self._unread(read, seen.now, ContextStatus.SKIPPED, admission.detail))
+            return (yield from self._unread(read, now, ContextStatus.SKIPPED, admission.detail))
         if admission.verdict is Verdict.PROBE:
-            return (yield from self._read(read, seen.now))
-        if self._fresh(kept, seen.now):
-            return (yield from self._from_cache(read, seen.now, ContextStatus.CACHED, "process"))
-        return (yield from self._past_cache(read, seen.now))
+            return (yield from self._read(read, now))
+        if self._fresh(kept, now):
+            return (yield from self._from_cache(read, now, ContextStatus.CACHED, "process"))
+        return (yield from self._past_cache(read, now))
 
     def _fresh(self, kept: Kept | None, now: float) -> bool:
         return kept is not None and kept.at > now - self.policy.cache_fresh_s
@@ -308,7 +310,8 @@ class Engine:
             yield Tell(Full(Operation.READ))
             return (yield from self._unread(read, now, ContextStatus.SKIPPED, "bulkhead_full"))
         try:
-            ticket = yield from self._take(read.admission)
+            admission = read.admission
+            ticket = admission.ticket if admission.verdict is Verdict.GO else (yield from self._take(admission))
             if ticket is None:
                 probe = read.admission.verdict is Verdict.PROBE
                 detail = "probe_elsewhere" if probe else "breaker_open"
@@ -354,8 +357,10 @@ class Engine:
             thread_id: the thread that it is for.
             perform: the call itself, given the way to Zep.
         """
-        seen = yield from self._seen()
-        admission = admit_write(self.base, seen.record, seen.now)
+        sight = self.sight
+        if self._monotonic() >= sight.fresh_until:
+            yield from self._see()
+        admission = sight.write_go or admit_write(self.base, sight.record, sight.present())
         if admission.verdict is Verdict.SKIP:
             return WriteResult(sent=False, detail=admission.detail)
         free = self._free[Operation.WRITE]
@@ -365,7 +370,7 @@ class Engine:
             yield Tell(Full(Operation.WRITE))
             return WriteResult(sent=False, detail="bulkhead_full")
         try:
-            ticket = yield from self._take(admission)
+            ticket = admission.ticket if admission.verdict is Verdict.GO else (yield from self._take(admission))
             if ticket is None:
                 return WriteResult(sent=False, detail="breaker_open")
             called = yield from self._call(ticket, Operation.WRITE, perform)
@@ -377,10 +382,8 @@ class Engine:
     # -- one call ----------------------------------------------------------------------------------------------------
 
     def _take(self, admission: Admission) -> Steps[Ticket | None]:
-        """Get the lease that the verdict asks for, if any; None if somebody else has it."""
+        """Get the lease that the verdict asks for; None if somebody else has it."""
         ticket = admission.ticket
-        if admission.verdict is Verdict.GO:
-            return ticket
         token = self._token()
         event: AcquireProbe | AcquireTrial
         if admission.verdict is Verdict.PROBE:

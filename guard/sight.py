@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
 
-from guard.core.admission import effective_mode
+from guard.core.admission import Admission, Verdict, admit_read, admit_write, effective_mode
 from guard.core.events import Event, Join, Policy, Report, Ticket
 from guard.core.machine import step
-from guard.core.modes import Mode
+from guard.core.modes import Mode, Reason
 from guard.core.record import EMPTY, Record
 from guard.core.table import Phase
 from guard.store.protocol import Applied
@@ -51,13 +51,19 @@ class Sight:
     Attributes:
         mode: the effective mode, good until ``fresh_until`` (by ``monotonic``).
         fresh_until: when to look at the store again.
+        read_go: how every read is admitted while the record stays as it was seen; None where time or a lease decides.
+        write_go: the same for writes.
     """
+
+    read_go: Admission | None
+    write_go: Admission | None
 
     def __init__(
         self, base: Mode, policy: Policy, *, monotonic: Callable[[], float], wall: Callable[[], float]
     ) -> None:
         self._base = base
         self._policy = replace(policy, witnesses=1)  # alone, there is no other witness
+        self._witnesses = policy.witnesses
         self._monotonic = monotonic
         self._wall = wall
         self._lock = Lock()
@@ -68,6 +74,8 @@ class Sight:
         self.refreshing = Lock()
         self.mode = base
         self.fresh_until = _NEVER
+        self.read_go = self.write_go = None
+        self._deciding: tuple[float, ...] = ()
 
     @property
     def alone(self) -> bool:
@@ -83,11 +91,19 @@ class Sight:
         """Whether a store that is away may be asked again."""
         return self._monotonic() >= self._retry_at
 
+    @property
+    def record(self) -> Record:
+        """The record that decides."""
+        return self._alone or self._known[0].record
+
+    def present(self) -> float:
+        """Unix seconds by the store's clock, as far as this process can tell."""
+        seen, seen_at = self._known
+        return self._wall() if seen_at == _NEVER else seen.now + max(self._monotonic() - seen_at, 0.0)
+
     def now(self) -> Applied:
         """The record that decides, with ``now`` moved on to the present."""
-        seen, seen_at = self._known
-        now = self._wall() if seen_at == _NEVER else seen.now + max(self._monotonic() - seen_at, 0.0)
-        return Applied(record=self._alone or seen.record, now=now)
+        return Applied(record=self.record, now=self.present())
 
     def forgot(self, applied: Applied) -> bool:
         """Whether an answer shows that the store has lost what this process had from it before."""
@@ -107,8 +123,25 @@ class Sight:
     def _set(self, applied: Applied) -> None:
         at = self._monotonic()
         self._known = (applied, at)
-        self.mode = effective_mode(self._base, applied.record)
+        self._admit(applied)
         self.fresh_until = at + VIEW_AGE_S_MAX
+
+    def _admit(self, applied: Applied) -> None:
+        """Decide anew how calls are admitted, if anything that decides it has changed."""
+        record = applied.record
+        deciding = (
+            record.generation,
+            record.read.era,
+            record.write.era,
+            record.read.open_until,
+            record.write.open_until,
+        )
+        if deciding == self._deciding:
+            return
+        self.mode = effective_mode(self._base, record)
+        self.read_go = _go(admit_read(self._base, record, applied.now))
+        self.write_go = _go(admit_write(self._base, record, applied.now))
+        self._deciding = deciding
 
     def lost(self) -> None:
         """The store did not answer: go on alone from what is known."""
@@ -117,12 +150,19 @@ class Sight:
             self._retry_at = at + RETRY_S
             self.fresh_until = at + VIEW_AGE_S_MAX
             if self._alone is None:
+                self.read_go = self.write_go = None
+                self._deciding = ()
                 self._alone = _apart(self._known[0].record)
 
     def rejoin(self) -> Join:
-        """What to tell the store at the return."""
+        """What to tell the store at the return.
+
+        Failures in a row that this process alone has seen are its own where the fleet asks for more witnesses.
+        """
         known, alone = self._known[0].record, self._alone
         if alone is None or alone.reason is None or alone.reason is known.reason:
+            return Join(known=known)
+        if alone.reason is Reason.CONSECUTIVE_FAILURES and self._witnesses > 1:
             return Join(known=known)
         return Join(known=known, reason=alone.reason, since=alone.since, until=alone.until)
 
@@ -156,6 +196,10 @@ class Sight:
             self._alone, effects = step(self._alone, event, seen.now, self._policy)
             self.mode = effective_mode(self._base, self._alone)
             return Applied(record=self._alone, now=seen.now, effects=effects)
+
+
+def _go(admission: Admission) -> Admission | None:
+    return admission if admission.verdict is Verdict.GO else None
 
 
 def _apart(record: Record) -> Record:

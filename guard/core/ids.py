@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from guard.errors import UnsafeId
 
 __all__ = ["ID_CHARACTERS_MAX", "check_id"]
@@ -23,6 +25,11 @@ def check_id(kind: str, value: str) -> str:
     Raises:
         UnsafeId: naming the id and what is wrong with it.
     """
+    return _checked(kind, value)
+
+
+@lru_cache(maxsize=2048)
+def _checked(kind: str, value: str) -> str:
     if not value or len(value) > ID_CHARACTERS_MAX:
         raise UnsafeId(f"{kind} id of {len(value)} characters is refused: use 1 to {ID_CHARACTERS_MAX}")
     if ".." in value or value == ".":

@@ -219,8 +219,8 @@ VARIABLES: tuple[Variable, ...] = (
         default="",
         form="URL",
         parse=_store_url,
-        about="The guard's store (Redis or Valkey): redis://, rediss://, unix:// or redis+sentinel://. Empty: state of this "
-        "process alone.",
+        about="The guard's store (Redis or Valkey): redis://, rediss://, unix:// or redis+sentinel://. Empty: state of "
+        "this process alone.",
         secret=True,
     ),
     _variable("ZEPGUARD_NAMESPACE", "namespace", "zepguard", "word", _name, "Prefix of every key in the store."),

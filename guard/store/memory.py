@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from guard.core.events import Event, Policy, Report
+from guard.core.events import Effect, EffectKind, Event, Expire, Policy, Report
 from guard.core.machine import step
 from guard.core.record import EMPTY, Record
 from guard.core.table import Pause, rule_for
@@ -55,6 +55,8 @@ class MemoryStore:
         """Apply one event under the lock."""
         with self._lock:
             now = self._clock()
+            if isinstance(event, Expire) and any(w.reads and w.base.reads for w in self._live(now)):
+                return Applied(record=self._record, now=now, effects=(Effect(EffectKind.STALE),))
             self._record, effects = step(self._record, event, now, self._policy)
             if isinstance(event, Report) and event.thread_id:
                 self._sweep(now)
@@ -138,5 +140,7 @@ class MemoryStore:
     def workers(self) -> list[Worker]:
         """List the live workers by name."""
         with self._lock:
-            oldest = self._clock() - WORKER_TTL_S
-            return sorted((w for w in self._workers.values() if w.seen >= oldest), key=lambda w: w.name)
+            return sorted(self._live(self._clock()), key=lambda w: w.name)
+
+    def _live(self, now: float) -> list[Worker]:
+        return [worker for worker in self._workers.values() if worker.seen >= now - WORKER_TTL_S]

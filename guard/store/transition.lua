@@ -1,7 +1,7 @@
 -- The transition function of guard/core/machine.py, atomic in the store. Rules arrive as arguments: the table of
 -- guard/core/table.py stays the only one. Times are unix seconds by the store's own clock unless ARGV[2] gives one.
 --
--- KEYS  1 the record (hash)   2 the thread's entry (hash): its pause, its version, a context for each of its users
+-- KEYS  1 the record (hash)   2 the heartbeats (hash) for expire, else the thread's entry (hash): its pause, its version, a context for each of its users
 -- ARGV  1 event               2 now, or ''                3... name, value pairs
 -- gives {now, {kind, detail, ...}, {field, value, ...}}
 
@@ -274,7 +274,18 @@ end
 
 local function due() return text('reason') ~= '' and now >= num('until') end
 
+-- Whether a live worker reads with base mode read_write: then the hold ends with its probe. KEYS[2] holds the heartbeats.
+local function somebody_probes()
+  for _, beat in ipairs(redis.call('HVALS', KEYS[2])) do
+    local seen = tonumber(string.match(beat, '"seen": ([%d.e+]+)') or '')
+    local reads = string.find(beat, '"base": "read_write"', 1, true) and not string.find(beat, '"reads": false', 1, true)
+    if reads and seen and seen >= now - tonumber(arg.worker_ttl_s) then return true end
+  end
+  return false
+end
+
 local function expire()
+  if somebody_probes() then return done('stale') end
   if tonumber(arg.generation) ~= num('generation') or not due() then return done('stale') end
   local reason = text('reason')
   unforce()

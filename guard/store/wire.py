@@ -32,7 +32,7 @@ from guard.core.modes import check_ttl_s
 from guard.core.record import decode_record, encode_record
 from guard.core.table import Pause, rule_for
 from guard.errors import StoreUnavailable
-from guard.store.protocol import CONTEXT_CHARACTERS_MAX, VERSION_TTL_S, Applied, Kept, ThreadEntry
+from guard.store.protocol import CONTEXT_CHARACTERS_MAX, VERSION_TTL_S, WORKER_TTL_S, Applied, Kept, ThreadEntry
 
 __all__ = ["COMMANDS", "SCRIPT", "Wire", "is_wrong_type", "translated"]
 
@@ -67,7 +67,10 @@ class Wire:
     def event(self, event: Event) -> tuple[list[str], list[str]]:
         """Keys and arguments of the script for one event."""
         name, arguments = _arguments(event, self._policy)
-        return self.call(name, arguments, event.thread_id if isinstance(event, Report) else "")
+        keys, flat = self.call(name, arguments, event.thread_id if isinstance(event, Report) else "")
+        if isinstance(event, Expire):  # of a process that reads nothing: it is not for it to say if another would probe
+            keys[1] = self.key("workers")
+        return keys, flat
 
     def forget_thread(self, thread_id: str) -> tuple[list[str], list[str]]:
         """Keys and arguments of the script that drops a thread's entry."""
@@ -121,7 +124,7 @@ def _arguments(event: Event, policy: Policy) -> tuple[str, dict[str, object]]:
             force = {"reason": event.reason, "ttl_s": check_ttl_s(event.ttl_s), "operator": int(event.operator)}
             return "force", force
         case Expire():
-            return "expire", {"generation": event.generation}
+            return "expire", {"generation": event.generation, "worker_ttl_s": WORKER_TTL_S}
         case Clear():
             return "clear", {}
         case ResetFailures():

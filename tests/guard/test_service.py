@@ -403,6 +403,23 @@ def test_a_downgrade_made_alone_is_the_fleets_once_the_store_is_back_and_counted
     assert [service.mode() for service in (world.service, other)] == [Mode.READ_WRITE] * 2
 
 
+def test_failures_that_one_process_saw_alone_are_not_the_fleets_where_it_asks_for_witnesses(
+    make: Callable[..., World],
+) -> None:
+    world = make(ZEP_FAILURE_WITNESSES="2")
+    world.service.mode()
+    world.store.away = True
+    world.clock += 1.1
+    world.zep.fails("timeout")
+    for number in range(3):
+        world.read(f"t{number}")
+    assert world.service.mode() is Mode.WRITE_ONLY
+    world.store.away = False
+    world.clock += 1.1
+    assert world.service.mode() is Mode.READ_WRITE
+    assert sum(world.memory.snapshot().record.downgrades.values()) == 0
+
+
 def test_what_an_operator_did_meanwhile_counts_for_more_than_what_a_process_did_alone(world: World) -> None:
     world.service.mode()
     world.store.away = True

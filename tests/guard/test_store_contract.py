@@ -235,6 +235,24 @@ def test_workers_are_listed_by_name_while_they_beat(store: Store, clock: Any) ->
     assert store.workers() == []
 
 
+@pytest.mark.parametrize(
+    ("base", "reads", "stays"), [("read_write", True, True), ("read_write", False, False), ("write_only", True, False)]
+)
+def test_a_hold_does_not_expire_while_somebody_lives_who_would_probe(
+    store: Store, clock: Any, base: str, reads: bool, stays: bool
+) -> None:
+    """A flag is flipped worker by worker: one that reads nothing must not restore the mode of those that do."""
+    store.apply(Force(reason=Reason.AUTH, ttl_s=60, operator=False))
+    clock.now += 61
+    store.beat(Worker(name="w", program="p", pid=1, base=Mode(base), reads=reads))
+    generation = store.snapshot().record.generation
+    done = store.apply(Expire(generation=generation))
+    assert (done.record.reason is Reason.AUTH) is stays
+    assert done.did(EffectKind.STALE) is stays
+    clock.now += 4
+    assert store.apply(Expire(generation=generation)).record.reason is None
+
+
 # -- only Redis ------------------------------------------------------------------------------------------------------
 
 
