@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import sys
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zepguard.cli.failures import failing_as
+from zepguard.cli.in_world import in_world
 from zepguard.cli.options import stack_option, time_scale_option
 from zepguard.cli.stopping import stoppable
 from zepguard.exit_codes import ExitCode
@@ -19,6 +18,7 @@ from zepguard.exit_codes import ExitCode
 if TYPE_CHECKING:
     from zepguard.drills.outcome import ScenarioOutcome
     from zepguard.drills.runner import DrillRun
+    from zepguard.evidence import Evidence
     from zepguard.stack.info import StackInfo
     from zepguard.worlds.staging import StagingConfig
     from zepguard.worlds.world import World
@@ -58,7 +58,7 @@ _EXITS = {"passed": ExitCode.GO, "failed": ExitCode.NO_GO, "void": ExitCode.INCO
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
     default=None,
-    help="Folder of the HTML page, results.json and JUnit XML; by default reports/drills, with -WORLD for the others.",
+    help="Folder of the evidence: page, JSON, JUnit XML; by default reports/drills, with -WORLD for the others.",
 )
 def drill(
     selectors: tuple[str, ...],
@@ -72,8 +72,6 @@ def drill(
     report: Path | None,
 ) -> int:
     """Run drills: all of them, or those that SELECTOR names (4, drill4, ops, drill4-gauge)."""
-    from zepguard.drills.report import results_of, write_report
-
     _check(selectors, name)
     if stacks > 1 and (name != "stack" or stack is not None):
         raise click.UsageError(f"--stacks {stacks} starts stacks of its own: not with --stack or --world {name}")
@@ -85,26 +83,61 @@ def drill(
             click.echo(line)
         return int(ExitCode.GO)
     report = report or Path("reports") / ("drills" if name == "stack" else f"drills-{name}")
-    report.mkdir(parents=True, exist_ok=True)
     with stoppable():
         if stacks > 1:
-            results, interrupted = _side_by_side(selectors, time_scale, stacks, report / "junit.xml")
+            ran = _side_by_side(selectors, time_scale, stacks)
         else:
-            with _world(name, stack, time_scale, staging) as (world, scale):
-                run = _run(world, selectors, report / "junit.xml")
-            results, interrupted = results_of(run.outcomes, world=name, time_scale=scale), run.interrupted
-            if not run.outcomes:
-                click.echo(run.output, err=True)
-    write_report(report, results)
-    if json_file is not None:
-        json_file.write_text(json.dumps(results, indent=2), encoding="utf-8")
-    click.echo(f"{results['verdict'].upper()}: {len(results['drills'])} drills; report in {report}/index.html")
-    return int(ExitCode.ABORTED if interrupted else _EXITS[results["verdict"]])
+            ran = _alone(selectors, name, stack, time_scale, staging)
+    _write(report, ran, json_file, command=_command(selectors, name, stacks))
+    click.echo(f"{ran.results['verdict'].upper()}: {len(ran.results['drills'])} drills; report in {report}/index.html")
+    return int(ExitCode.ABORTED if ran.evidence.run.interrupted else _EXITS[ran.results["verdict"]])
 
 
-def _side_by_side(
-    selectors: tuple[str, ...], time_scale: float, stacks: int, junit: Path
-) -> tuple[dict[str, Any], bool]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ran:
+    """What came of a run: for the comparison of worlds, for the evidence, and what must stand in neither."""
+
+    results: dict[str, Any]
+    evidence: Evidence
+    secrets: tuple[str, ...] = ()
+
+
+def _command(selectors: tuple[str, ...], world: str, stacks: int) -> str:
+    side_by_side = ["--stacks", str(stacks)] if stacks > 1 else []
+    return " ".join(["zepguard", "drill", *selectors, "--world", world, *side_by_side])
+
+
+def _write(report: Path, ran: _Ran, json_file: Path | None, *, command: str) -> None:
+    from zepguard.drills.report import write_results
+    from zepguard.evidence import mask_of, write
+
+    run = ran.evidence.run.model_copy(update={"command": command})
+    evidence = ran.evidence.model_copy(update={"run": run})
+    write(report, evidence, secrets=ran.secrets)
+    mask = mask_of(evidence, secrets=ran.secrets)
+    for file in (report / "results.json", *([json_file] if json_file else [])):
+        write_results(file, ran.results, mask)
+
+
+def _alone(
+    selectors: tuple[str, ...], name: str, stack: StackInfo | None, time_scale: float, staging: StagingConfig | None
+) -> _Ran:
+    from zepguard.drills.report import evidence_of, results_of
+    from zepguard.evidence import Watch, now_text, watched
+
+    started = now_text()
+    with in_world(name, stack=stack, time_scale=time_scale, staging=staging, progress=_progress) as opened:
+        watch = Watch(opened.world)
+        run = _run(watched(opened.world, watch), selectors)
+        panels = opened.panels()
+    if not run.outcomes:
+        click.echo(run.output, err=True)
+    results = results_of(run.outcomes, world=name, time_scale=opened.time_scale)
+    evidence = evidence_of(run, watch, world=name, time_scale=opened.time_scale, started=started, panels=panels)
+    return _Ran(results=results, evidence=evidence, secrets=opened.secrets)
+
+
+def _side_by_side(selectors: tuple[str, ...], time_scale: float, stacks: int) -> _Ran:
     from zepguard.cli.side_by_side import run_side_by_side
     from zepguard.drills.catalogue import catalogue
     from zepguard.drills.shares import shares
@@ -115,16 +148,12 @@ def _side_by_side(
     here = [one for one in catalogue() if runs_in("stack", one.ids, sim_only=one.sim_only)]
     with failing_as(ExitCode.ENVIRONMENT, StackError, PartError):
         done = run_side_by_side(
-            shares(here, selectors, stacks),
-            time_scale=time_scale,
-            junit=junit,
-            tell=click.echo,
-            progress=_progress,
+            shares(here, selectors, stacks), time_scale=time_scale, tell=click.echo, progress=_progress
         )
-    return done.results, done.interrupted
+    return _Ran(results=done.results, evidence=done.evidence)
 
 
-def _run(world: World, selectors: tuple[str, ...], junit: Path) -> DrillRun:
+def _run(world: World, selectors: tuple[str, ...]) -> DrillRun:
     from zepguard.drills.runner import run_drills
 
     told = _Told()
@@ -134,7 +163,7 @@ def _run(world: World, selectors: tuple[str, ...], junit: Path) -> DrillRun:
         told.scenario(outcome)
 
     try:
-        return run_drills(world, selectors, junit=junit, tell=tell)
+        return run_drills(world, selectors, tell=tell)
     finally:
         told.rest()
 
@@ -193,44 +222,3 @@ def _staging(name: str, file: Path | None, dry_run: bool, stack: StackInfo | Non
 
     with failing_as(ExitCode.USAGE, StagingConfigError):
         return StagingConfig.from_file(file)
-
-
-@contextlib.contextmanager
-def _world(
-    name: str, stack: StackInfo | None, time_scale: float, staging: StagingConfig | None
-) -> Iterator[tuple[World, float]]:
-    """The world of that name, and what it divides waits by."""
-    if staging is not None:
-        from zepguard.worlds.staging import StagingWorld
-
-        with contextlib.closing(StagingWorld(staging, progress=_progress)) as deployed:
-            yield deployed, staging.time_scale
-        return
-    if name == "sim":
-        if stack is not None:
-            raise click.UsageError("--stack names a running stack, and the world sim has none: leave one of them out")
-        from zepguard.worlds.sim import SimWorld
-
-        with contextlib.closing(SimWorld()) as sim:
-            yield sim, 1.0
-        return
-    from zepguard.worlds.stack import StackWorld
-
-    with _running(stack, time_scale) as info, contextlib.closing(StackWorld(info, progress=_progress)) as world:
-        yield world, info.time_scale
-
-
-@contextlib.contextmanager
-def _running(stack: StackInfo | None, time_scale: float) -> Iterator[StackInfo]:
-    """The stack that was named, or one of our own."""
-    if stack is not None:
-        yield stack
-        return
-    from zepguard.parts import PartError
-    from zepguard.stack.errors import StackError
-    from zepguard.stack.stack import Stack
-
-    with failing_as(ExitCode.ENVIRONMENT, StackError, PartError):
-        own = Stack.start(time_scale=time_scale, on_progress=_progress)
-    with own as info:
-        yield info

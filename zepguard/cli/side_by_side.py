@@ -14,7 +14,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from zepguard.drills.report import merged_junit, merged_results
+from zepguard.drills.report import merged_results
+from zepguard.evidence import Evidence, joined, read
+from zepguard.stack.errors import StackError
 from zepguard.stack.stack import Stack
 
 __all__ = ["SideBySide", "run_side_by_side"]
@@ -24,17 +26,16 @@ _ENDS_WITHIN_S = 60.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SideBySide:
-    """What came of all shares together; ``interrupted`` if one of them was."""
+    """What came of all shares together, interrupted if one of them was."""
 
     results: dict[str, Any]
-    interrupted: bool
+    evidence: Evidence
 
 
 def run_side_by_side(
     shares: Sequence[tuple[str, ...]],
     *,
     time_scale: float,
-    junit: Path,
     tell: Callable[[str], None],
     progress: Callable[[str], None],
 ) -> SideBySide:
@@ -43,9 +44,11 @@ def run_side_by_side(
     Args:
         shares: the checklist ids of each.
         time_scale: of all the stacks.
-        junit: where the JUnit XML of all goes.
         tell: given each line that a drill ends with.
         progress: given what the stacks do while they start.
+
+    Raises:
+        StackError: a stack does not start, or no process has left anything.
     """
     with tempfile.TemporaryDirectory(prefix="zepguard-drills-") as folder, ExitStack() as stacks:
         runs = []
@@ -60,11 +63,13 @@ def run_side_by_side(
         for _, (_, reader) in runs:
             reader.join()
         parts = [part for part, _ in runs if (part / "results.json").exists()]
-        merged_junit([part / "junit.xml" for part in parts], junit)
+        if not parts:
+            raise StackError("None of the stacks has come to an end with its drills: see above for why.")
         results = merged_results([json.loads((part / "results.json").read_text()) for part in parts])
-    return SideBySide(
-        results=results, interrupted=len(parts) < len(shares) or any(code not in (0, 1, 3) for code in codes)
-    )
+        evidence = joined([read(part) for part in parts])
+    if len(parts) < len(shares) or any(code not in (0, 1, 3) for code in codes):
+        evidence = evidence.model_copy(update={"run": evidence.run.model_copy(update={"interrupted": True})})
+    return SideBySide(results=results, evidence=evidence)
 
 
 def _start(

@@ -1,22 +1,20 @@
-"""What a run leaves behind: ``results.json`` and one offline HTML page; pytest adds ``junit.xml``."""
+"""What a run tells: ``results.json``, by which two worlds are compared, and the scenarios of its evidence."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
-
-import jinja2
 
 from zepguard.drills.checklist import checklist
 from zepguard.drills.outcome import ScenarioOutcome, by_drill, verdict, worst
+from zepguard.drills.runner import DrillRun
+from zepguard.evidence import Evidence, LogLine, Panel, Run, Scenario, Timeline, Watch, masked, now_text, product
 
-__all__ = ["merged_junit", "merged_results", "read_results", "results_of", "write_report"]
+__all__ = ["evidence_of", "merged_results", "read_results", "results_of", "write_results"]
 
 
 def results_of(outcomes: Sequence[ScenarioOutcome], *, world: str, time_scale: float) -> dict[str, Any]:
@@ -72,23 +70,38 @@ def merged_results(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def merged_junit(parts: Sequence[Path], target: Path) -> None:
-    """One JUnit file with the suites of several."""
-    suites = ElementTree.Element("testsuites")
-    for part in parts:
-        suites.extend(ElementTree.parse(part).getroot().findall("testsuite"))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    ElementTree.ElementTree(suites).write(target, encoding="utf-8", xml_declaration=True)
+def write_results(file: Path, results: Mapping[str, Any], mask: Callable[[str], str]) -> None:
+    """Write a ``results.json``, without what ``mask`` takes out of its texts."""
+    file.write_text(json.dumps(masked(results, mask), indent=2), encoding="utf-8")
 
 
-def write_report(folder: Path, results: dict[str, Any]) -> None:
-    """Write ``results.json`` and the page into ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(results, indent=2), encoding="utf-8")
-    (folder / "index.html").write_text(_page(results), encoding="utf-8")
+def evidence_of(
+    run: DrillRun, watch: Watch, *, world: str, time_scale: float, started: str, panels: tuple[Panel, ...] = ()
+) -> Evidence:
+    """What a run leaves as evidence; ``watch`` saw each of its scenarios."""
+    timelines, logs = [*watch.timelines], [*watch.logs]
+    return Evidence(
+        run=Run(
+            command="zepguard drill",
+            world=world,
+            time_scale=time_scale,
+            started=started,
+            finished=now_text(),
+            interrupted=run.interrupted,
+        ),
+        product=product(),
+        settings=watch.settings,
+        scenarios=tuple(
+            _scenario(outcome, world, timeline, log)
+            for outcome, timeline, log in zip(run.outcomes, timelines, logs, strict=False)
+        ),
+        panels=panels,
+    )
 
 
-def _page(results: dict[str, Any]) -> str:
-    source = files("zepguard.drills").joinpath("report.html.jinja").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return environment.from_string(source).render(results=results)
+def _scenario(outcome: ScenarioOutcome, world: str, timeline: Timeline, log: tuple[LogLine, ...]) -> Scenario:
+    told = outcome.as_json()
+    names = set(Scenario.model_fields) & set(told)
+    return Scenario.model_validate(
+        {**{name: told[name] for name in names}, "where": world, "timeline": timeline, "log": log}
+    )

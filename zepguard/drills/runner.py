@@ -34,7 +34,6 @@ def run_drills(
     world: World,
     selectors: tuple[str, ...],
     *,
-    junit: Path,
     tell: Callable[[ScenarioOutcome], None],
 ) -> DrillRun:
     """Run the selected scenarios, one after the other.
@@ -42,7 +41,6 @@ def run_drills(
     Args:
         world: where they run.
         selectors: see ``zepguard.drills.select``; all if empty.
-        junit: where pytest writes its JUnit XML.
         tell: called with each outcome.
     """
     # Asking a deployed environment after each step is a command each time: it would stretch gaps that drills measure,
@@ -51,7 +49,6 @@ def run_drills(
     arguments = [
         str(_BOUND),
         f"--rootdir={_BOUND.parent}",
-        f"--junitxml={junit}",
         *("-p", "no:cacheprovider"),
         *("-p", "no:randomly"),
         *("-p", "no:xdist"),

@@ -1,0 +1,81 @@
+"""The dashboard's panels with what a Prometheus answers: the same expressions, from the dashboard's own file."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from zepguard.evidence.model import Panel, PanelKind, Series, Threshold
+from zepguard.prometheus.answers import Asking
+from zepguard.prometheus.answers import Series as Answer
+from zepguard.prometheus.places import grafana_folder
+
+__all__ = ["ask_panels"]
+
+_VARIABLE = re.compile(r"\$\{?(?:job|instance)\}?")
+_LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_POINTS = 240
+
+
+def ask_panels(asking: Asking, *, start: float, end: float, job: str = ".*") -> tuple[Panel, ...]:
+    """Ask each panel's queries from ``start`` to ``end`` (unix seconds), of all instances of a job.
+
+    Args:
+        asking: a running Prometheus that has the run's samples.
+        start: of the run, in the run's own time.
+        end: likewise.
+        job: a regular expression; all jobs by default.
+
+    Raises:
+        QueryRefused: it does not answer.
+        FileNotFoundError: the dashboard is not installed.
+    """
+    text = (grafana_folder() / "dashboards/memory_service_monitoring.json").read_text(encoding="utf-8")
+    step_s = max(1.0, math.ceil((end - start) / _POINTS))
+    found = []
+    for panel in json.loads(text)["dashboard"]["panels"]:
+        answers = list(_answers(panel, asking, start, end, step_s, job))
+        found.append(_panel(panel, tuple(answers)))
+    return tuple(found)
+
+
+def _answers(
+    panel: Mapping[str, Any], asking: Asking, start: float, end: float, step_s: float, job: str
+) -> Iterator[Series]:
+    for target in panel["targets"]:
+        promql = _VARIABLE.sub(lambda found: job if "job" in found[0] else ".*", target["expr"])
+        for answer in asking.range(promql, start=start, end=end, step_s=step_s):
+            yield Series(name=_name(target["legendFormat"], answer), points=tuple(_points(answer)))
+
+
+def _name(legend: str, answer: Answer) -> str:
+    return _LABEL.sub(lambda found: answer.labels.get(found[1], ""), legend) or "value"
+
+
+def _points(answer: Answer) -> Iterator[tuple[float, float | None]]:
+    return ((at, value if math.isfinite(value) else None) for at, value in answer.points)
+
+
+def _panel(panel: Mapping[str, Any], series: tuple[Series, ...]) -> Panel:
+    shows = panel["fieldConfig"]["defaults"]
+    steps = shows["thresholds"]["steps"]
+    texts = {
+        value: result["text"]
+        for mapping in shows.get("mappings", [])
+        if mapping["type"] == "value"
+        for value, result in mapping["options"].items()
+    }
+    return Panel(
+        title=panel["title"],
+        kind=PanelKind(panel["type"]),
+        unit=shows["unit"],
+        about=panel.get("description", ""),
+        no_value=shows.get("noValue", "N/A"),
+        decimals=shows.get("decimals"),
+        thresholds=tuple(Threshold(value=one["value"], colour=one["color"]) for one in steps),
+        texts=texts,
+        series=series,
+    )
