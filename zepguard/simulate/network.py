@@ -62,18 +62,19 @@ class Network:
 
 def client(server: Server, network: Network) -> redis.Redis:
     """Make a client as ``guard.store.shared.connect`` does, over the virtual network."""
-
-    class OverNetwork(_Connection):
-        _network = network
-
+    server.network = network
     return fakeredis.FakeRedis(
-        server=server, decode_responses=True, connection_class=OverNetwork, retry=Retry(NoBackoff(), 0)
+        server=server, decode_responses=True, connection_class=_Connection, retry=Retry(NoBackoff(), 0)
     )
 
 
 class _Connection(Connection):
-    _network: Network
     _shaking_hands = False
+
+    @property
+    def _network(self) -> Network:
+        network: Network = self._server.network
+        return network
 
     def connect(self) -> None:
         """Take no time: what a new connection says first is no part of the guard."""

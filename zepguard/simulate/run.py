@@ -85,6 +85,7 @@ class _Run:
         self.jury = Jury(all_checkers(self.rules))
         self.steps = count(1)
         self._to_the_end = to_the_end
+        self._closed = False
         self._store_offset_s = 0.0
         self._server = Server(lambda: self.timeline.unix + self._store_offset_s)
         self._network = Network(
@@ -113,7 +114,8 @@ class _Run:
         )
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind, and say no more."""
+        self._closed = True
         for worker in self._workers.values():
             if worker.alive:
                 worker.kill()
@@ -123,6 +125,8 @@ class _Run:
 
     def record(self, event: Event) -> None:
         """Write an event down, and judge it."""
+        if self._closed:
+            return
         self.history.append(event)
         self.jury.see(event)
 

@@ -1,7 +1,7 @@
 """A Redis in virtual time: fakeredis, with its clock taken from the run and its scripts compiled once.
 
 fakeredis builds each script anew and collects all garbage after each call: 5 ms. Here a script is compiled once a
-server: a fifth of that. The commands, the script and what it calls are fakeredis' and the guard's own.
+process: a fifth of that. The commands, the script and what it calls are fakeredis' and the guard's own.
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ from fakeredis._helpers import SimpleError
 from fakeredis._socket import FakeSocket
 
 __all__ = ["Connection", "Server"]
+
+
+_COMPILED: dict[bytes, Any] = {}
+_LUA: dict[str, Any] = {}
+"""The one Lua runtime, and what fakeredis keeps beside it: a runtime holds callbacks that hold it, and is never freed."""
 
 
 class _Database(Database):
@@ -41,12 +46,15 @@ class Server(FakeServer):
 
     Args:
         clock: gives unix seconds.
+
+    Attributes:
+        network: the way there, for whoever connects; redis-py keeps connection classes for ever, so it is no part of one.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__(version=(7,))
         self.clock = clock
-        self.compiled: dict[bytes, Any] = {}
+        self.network: Any = None
         self.dbs = defaultdict(lambda: _Database(clock, self.lock))
 
     def flush(self) -> None:
@@ -73,18 +81,20 @@ class _Socket(FakeSocket):
 
     def eval(self, script: bytes, numkeys: int, *keys_and_args: bytes) -> Any:
         server = self._server
+        vars(server).update(_LUA)
         runtime = self._get_server_runtime(server)
+        _LUA.update({name: value for name, value in vars(server).items() if name.startswith("_lua_")})
         sha = hashlib.sha1(script).hexdigest().encode()
         server.script_cache[sha] = script
-        if sha not in server.compiled:
-            server.compiled[sha] = runtime.compile(script)
+        if sha not in _COMPILED:
+            _COMPILED[sha] = runtime.compile(script)
         server._lua_current_socket[0] = self
         self._script_resp = 2
         server._lua_set_keys_argv(
             runtime.table_from(keys_and_args[:numkeys]), runtime.table_from(keys_and_args[numkeys:])
         )
         try:
-            return self._convert_lua_result(server.compiled[sha](), nested=False)
+            return self._convert_lua_result(_COMPILED[sha](), nested=False)
         except SimpleError:
             raise
         except Exception as error:

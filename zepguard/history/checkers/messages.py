@@ -131,7 +131,8 @@ class NothingTwice:
         first = min(copies.landed, key=lambda one: one.number)
         late_s = self._late_s(first)
         if late_s <= self._settle_s - self._narrowed_s(first):
-            return f"{message} is there twice; the first request landed {late_s:.3f} s after its end, within settle_s"
+            when = f"{late_s:.3f} s after its end" if late_s > 0 else "before its end"
+            return f"{message} is there twice; the first request landed {when}, within settle_s"
         return None
 
     def _late_s(self, request: _Request) -> float:
