@@ -127,7 +127,7 @@ def _alone(
 
     started = now_text()
     with in_world(name, stack=stack, time_scale=time_scale, staging=staging, progress=_progress) as opened:
-        watch = Watch(opened.world)
+        watch = Watch(opened.world, now=opened.now)
         run = _run(watched(opened.world, watch), selectors)
         panels = opened.panels()
     if not run.outcomes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,10 +28,11 @@ def _no_panels() -> tuple[Panel, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class InWorld:
-    """An open world, what it divides waits by, the secrets that it has, and the dashboard's panels so far."""
+    """An open world, what it divides waits by, its clock, its secrets, and the dashboard's panels so far."""
 
     world: World
     time_scale: float
+    now: Callable[[], float] = time.time
     secrets: tuple[str, ...] = ()
     panels: Callable[[], tuple[Panel, ...]] = _no_panels
 
@@ -61,7 +63,7 @@ def in_world(
         from zepguard.worlds.sim import SimWorld
 
         with contextlib.closing(SimWorld()) as sim:
-            yield InWorld(world=sim, time_scale=1.0)
+            yield InWorld(world=sim, time_scale=1.0, now=sim.now)
         return
     from zepguard.evidence.scraping import panels_of
     from zepguard.worlds.stack import StackWorld

@@ -76,7 +76,8 @@ def _told_in(item: str, evidence: Evidence, scenarios: Sequence[CataloguedScenar
     found: dict[str, list[_Told]] = {}
     for scenario in evidence.scenarios:
         if item in scenario.ids:
-            seen = scenario.seen or ((scenario.problem,) if scenario.problem else ())
+            problem = scenario.problem.partition("\n")[0]
+            seen = (problem, *scenario.seen) if problem else scenario.seen
             found.setdefault(scenario.where, []).append(
                 _Told(status=Status(scenario.status), where=scenario.where, by=scenario.name, seen=seen)
             )

@@ -55,6 +55,7 @@ def _template() -> jinja2.Template:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["slug"] = lambda text: str(text).replace(" ", "-")
+    environment.filters["moment"] = lambda text: str(text).replace("T", " ").replace("+00:00", " UTC")
     return environment.from_string(source)
 
 

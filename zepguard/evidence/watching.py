@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast
@@ -25,10 +24,12 @@ class Watch:
     Args:
         world: the one to watch. A deployed environment is asked for its log alone, once a scenario: each further
             question would be a command, and would stretch gaps that drills measure.
+        now: the world's clock, unix seconds.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, now: Callable[[], float]) -> None:
         self._world = world
+        self._now = now
         self._asks_status = world.name != "staging"
         self.timelines: list[Timeline] = []
         self.logs: list[tuple[LogLine, ...]] = []
@@ -38,7 +39,7 @@ class Watch:
 
     def _start(self, title: str) -> None:
         self._title = title
-        self._began = time.time()
+        self._began = self._now()
         self._marks: list[Mark] = []
         self._faults: dict[str, float] = {}
 
@@ -52,32 +53,32 @@ class Watch:
     def said(self, turn: Turn) -> None:
         """A turn was answered, or was not."""
         label = "turn" if turn.status == 200 else f"turn, status {turn.status}"
-        self._marks.append(Mark(at=time.time(), lane=Lane.LATENCY, label=label, value=turn.took_s))
+        self._marks.append(Mark(at=self._now(), lane=Lane.LATENCY, label=label, value=turn.took_s))
 
     def fault_on(self, name: str) -> None:
         """A fault was put on."""
-        self._faults.setdefault(name, time.time())
+        self._faults.setdefault(name, self._now())
 
     def faults_off(self) -> None:
         """All faults were taken off."""
-        now = time.time()
+        now = self._now()
         for name, began in self._faults.items():
             self._marks.append(Mark(at=began, lane=Lane.FAULT, label=name, of=name, until=max(now, began)))
         self._faults = {}
 
     def restarted(self) -> None:
         """The worker runs again, perhaps with other variables."""
-        self._marks.append(Mark(at=time.time(), lane=Lane.NOTE, label="worker restarted"))
+        self._marks.append(Mark(at=self._now(), lane=Lane.NOTE, label="worker restarted"))
         self._note_mode()
 
     def acted(self, what: str) -> None:
         """Somebody did something worth a note."""
-        self._marks.append(Mark(at=time.time(), lane=Lane.NOTE, label=what))
+        self._marks.append(Mark(at=self._now(), lane=Lane.NOTE, label=what))
 
     def ended(self) -> None:
         """The scenario is over, and the world was put back."""
         self.faults_off()
-        ended = time.time()
+        ended = self._now()
         lines: Sequence[LogLine] = ()
         with suppress(Exception):
             lines = log_lines(self._world.log_events())
@@ -94,7 +95,7 @@ class Watch:
         with suppress(Exception):
             status = self._world.status()
             self._base = str(status["base"])
-            self._marks.append(Mark(at=time.time(), lane=Lane.MODE, label=str(status["effective"])))
+            self._marks.append(Mark(at=self._now(), lane=Lane.MODE, label=str(status["effective"])))
 
 
 def log_lines(events: Iterable[Mapping[str, Any]]) -> list[LogLine]:

@@ -342,6 +342,10 @@ class SimWorld:
 
     # --- time ---
 
+    def now(self) -> float:
+        """Unix seconds of the virtual clock."""
+        return self._clock.time()
+
     def wait(self, seconds: float) -> None:
         """Let virtual time pass, and with it all that is due meanwhile."""
         self._clock.sleep(seconds)
