@@ -47,6 +47,31 @@ Feature: Operational commands
     Then 2 reads of thread "ops-drill" have reached Zep
     And every message is answered
 
+  @ops-invalidate
+  Scenario: zep_mode --invalidate drops the cached context of a thread, which is read anew after a minute anyhow
+    When "I live in Girne" is sent to thread "ops-drill"
+    Then within 60 s Zep holds all messages of thread "ops-drill", each once and in order
+    When "first question" is sent to thread "ops-drill"
+    And "second question" is sent to thread "ops-drill"
+    Then 2 reads of thread "ops-drill" have reached Zep
+    And the last answer has "I live in Girne"
+    When an operator invalidates thread "ops-drill"
+    And "third question" is sent to thread "ops-drill"
+    Then 3 reads of thread "ops-drill" have reached Zep
+    When 60 s pass
+    And "fourth question" is sent to thread "ops-drill"
+    Then 4 reads of thread "ops-drill" have reached Zep
+    And every message is answered
+
+  @ops-invalidate @sim-only
+  Scenario: a context that is kept is given to nobody else
+    When "I live in Girne" is sent to thread "ops-drill"
+    Then within 60 s Zep holds all messages of thread "ops-drill", each once and in order
+    When "first question" is sent to thread "ops-drill"
+    And "a question elsewhere" is sent to thread "another-drill"
+    Then 1 read of thread "another-drill" has reached Zep
+    And the guard gives "somebody else" no context of thread "ops-drill" without asking Zep
+
   @ops-reset
   Scenario: zep_mode --reset-failures sets the failure count to 0
     Given traffic to Zep is blocked

@@ -17,3 +17,12 @@ Feature: Drill 3, negative cache
     When 2 s pass
     And "fourth question" is sent to thread "test-negative"
     Then 2 reads of thread "test-negative" have reached Zep
+
+  @drill3-negative-cache
+  Scenario: a read whose answer comes byte by byte ends at the deadline too
+    Given the memory service runs in read_write
+    When Zep's answers come a byte a second
+    And "first question" is sent to thread "test-negative"
+    Then every message was answered within 10 s
+    And memory_zep_context_failures_total has risen by 1
+    And the log shows zep_context_failure once

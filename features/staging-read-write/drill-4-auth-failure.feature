@@ -34,6 +34,8 @@ Feature: Drill 4, auth failure
     Then zep_mode --status shows "Forced mode: None"
     And zep_mode --status shows "Effective mode: read_write"
     And memory_zep_restores_total has risen by 1
+    And memory_mode_gauge{mode="read_write"} is 1
+    And memory_mode_gauge{mode="write_only"} is 0
 
   @drill4-logs
   Scenario: downgrade and restore are logged

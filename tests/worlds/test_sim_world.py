@@ -200,7 +200,7 @@ def test_a_fault_left_to_the_clean_up_that_acted_is_told(world: SimWorld) -> Non
     world.start_fault("http-503", routes="context")
     world.say("hello", thread="t")
     world.end()
-    assert world.evidence == ["http-503 seen: 1 hits in fakezep's journal after entry 0"]
+    assert world.evidence == ["http-503 seen: 1 hits in fakezep's journal"]
 
 
 def test_the_end_puts_variables_mode_and_faults_back_and_delivers_what_was_accepted(world: SimWorld) -> None:

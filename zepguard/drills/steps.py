@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 from pytest_bdd import parsers
 
 from zepguard.drills.phrases import given, then, when
-from zepguard.worlds.world import CommandResult, Metrics, Turn, World
+from zepguard.worlds.world import CommandResult, Metrics, Turn, World, WorldError
 
 __all__ = ["Drill"]
 
@@ -34,6 +35,8 @@ class Drill:
     processes: dict[str, int] = field(default_factory=dict)
     former: dict[str, str] = field(default_factory=dict)
     command: CommandResult | None = None
+    key_changed: bool = False
+    """A key was set that Zep is to refuse: the scenario is void unless it was seen to."""
 
     @property
     def last_command(self) -> CommandResult:
@@ -43,9 +46,18 @@ class Drill:
 
 
 @pytest.fixture
-def drill(world: World) -> Drill:
-    """The scenario's memory, with metrics as they were before its first step."""
-    return Drill(before=world.metrics(), processes=dict(world.processes()))
+def drill(world: World) -> Iterator[Drill]:
+    """The scenario's memory, with metrics as they were before its first step; asks for a bad key's receipt at its end.
+
+    Every other fault shows its receipt to the world, when it is taken off.
+    """
+    memory = Drill(before=world.metrics(), processes=dict(world.processes()))
+    yield memory
+    if memory.key_changed:
+        refused = world.key_refused()
+        if not refused:
+            raise WorldError("void: the key that was set was never seen to be refused by Zep")
+        world.saw(refused)
 
 
 # --- how it is at the beginning
@@ -66,8 +78,49 @@ def runs_in(world: World, drill: Drill, mode: str) -> None:
 def variable_set(world: World, drill: Drill, variable: str, value: str) -> None:
     """Change a variable where the worker reads it, remembering the former value."""
     drill.former[variable] = world.variables()[variable]
+    drill.key_changed = drill.key_changed or variable == "ZEP_API_KEY"
     world.set_variables({variable: value})
     world.restart_worker()
+
+
+@when(parsers.parse('{variable} is set to "{value}"'))
+def variable_written(world: World, variable: str, value: str) -> None:
+    """Write a variable down where the worker reads it at its next start, and restart nothing."""
+    world.set_variables({variable: value})
+
+
+@when("celery_chat_worker is restarted")
+def worker_restarted(world: World) -> None:
+    """Restart it; it is ready with what was set."""
+    world.restart_worker()
+
+
+@then(parsers.re(r'(?P<variable>[A-Z_]+) set to "(?P<value>[^"]*)" is refused by name'))
+def variable_refused(world: World, variable: str, value: str) -> None:
+    """``zep_mode`` says which variable cannot be what. The former value is put back."""
+    former = world.variables()[variable]
+    world.set_variables({variable: value})
+    try:
+        asked = world.zep_mode("--status")
+    finally:
+        world.set_variables({variable: former})
+    assert asked.code != 0, asked.text
+    assert variable in asked.text, asked.text
+    assert value in asked.text, asked.text
+    world.saw(f"{variable}={value} refused by name")
+
+
+@then(parsers.re(r'celery_chat_worker does not start with (?P<variable>[A-Z_]+) set to "(?P<value>[^"]*)"'))
+def worker_refuses(world: World, variable: str, value: str) -> None:
+    """It ends at its start and names the variable; with the former value it starts again."""
+    former = world.variables()[variable]
+    world.set_variables({variable: value})
+    try:
+        with pytest.raises(WorldError, match=variable):
+            world.restart_worker()
+    finally:
+        world.set_variables({variable: former})
+        world.restart_worker()
 
 
 @when(parsers.parse("the former {variable} is set again and celery_chat_worker is restarted"))
@@ -75,6 +128,31 @@ def variable_restored(world: World, drill: Drill, variable: str) -> None:
     """Put the former value back."""
     world.set_variables({variable: drill.former.pop(variable)})
     world.restart_worker()
+
+
+@when(parsers.parse("{program} is killed"))
+def program_killed(world: World, program: str) -> None:
+    """End it as the kernel would; another process must be there after it, or nothing was killed."""
+    before = dict(world.processes())
+    world.kill(program)
+    after = dict(world.processes())
+    if after[program] in (0, before[program]):
+        raise WorldError(
+            f"void: {program} was to be killed, and pid {before[program]} was followed by {after[program]}"
+        )
+    world.saw(f"{program} killed: pid {before[program]}, then {after[program]}")
+
+
+@when("the release before is put back")
+def release_before(world: World) -> None:
+    """Run the app's programs with the code of the release before, on the state that is there."""
+    world.saw(world.put_back_release_before())
+
+
+@when("this release is put back")
+def this_release(world: World) -> None:
+    """Run them with this code again."""
+    world.put_back_this_release()
 
 
 @given("traffic to Zep is blocked")
@@ -90,6 +168,31 @@ def answers_status(world: World, status: str) -> None:
     world.start_fault(f"http-{status}")
 
 
+@when(parsers.re(r"Zep answers writes with (?P<status>401|503)"))
+def answers_writes(world: World, status: str) -> None:
+    """Have Zep refuse messages; reads pass."""
+    world.start_fault(f"http-{status}", routes="add_messages,add_messages_batch")
+
+
+@when("the next write reaches Zep, and its answer is lost")
+def answer_lost(world: World) -> None:
+    """Zep stores the messages, and the connection ends before it says so."""
+    world.start_fault("lost-answer", count=1)
+
+
+@when("connections to Zep are reset before a request arrives")
+def reset_before(world: World) -> None:
+    """Tear connections down on the way to Zep: nothing is stored."""
+    world.start_fault("reset", stream="upstream")
+
+
+@when("Zep's answers come a byte a second")
+def answers_drip(world: World) -> None:
+    """Each byte comes in time, and all of them never do."""
+    world.start_fault("drip")
+
+
+@when(parsers.parse("Zep answers {late_ms:d} ms late"))
 @given(parsers.parse("Zep answers {late_ms:d} ms late"))
 def answers_late(world: World, late_ms: int) -> None:
     """Delay what comes back from Zep."""
@@ -125,6 +228,46 @@ def several_sent(world: World, drill: Drill, count: int, message: str, thread: s
         if number > 1:
             world.wait(gap)
         drill.turns.append(world.say(f"{message} {number}", thread=thread))
+
+
+@when(parsers.parse("for {minutes:d} min a message is sent every {gap:d} s, each to a thread of its own"))
+def sent_for_minutes(world: World, drill: Drill, minutes: int, gap: int) -> None:
+    """Reads that no cache can answer, at an even pace."""
+    for number in range(minutes * 60 // gap):
+        _say_and_wait(world, drill, number, gap)
+
+
+@when(
+    parsers.re(
+        r"for (?P<minutes>\d+) min a message is sent every (?P<gap>\d+) s, each to a thread of its own, "
+        r"and Zep answers (every|each) (?P<nth>\d+)(th|rd|nd) read with 503"
+    )
+)
+def sent_with_failures(world: World, drill: Drill, minutes: str, gap: str, nth: str) -> None:
+    """The same, with a share of failed reads and never two in a row; each of them shows its receipt."""
+    for number in range(int(minutes) * 60 // int(gap)):
+        due = number % int(nth) == int(nth) - 1
+        failing = due and world.status()["forced"] is None  # where nothing is read, nothing fails
+        if failing:
+            world.start_fault("http-503", routes="context", count=1)
+        _say_and_wait(world, drill, number, int(gap))
+        if failing:
+            world.stop_faults()
+
+
+def _say_and_wait(world: World, drill: Drill, number: int, gap: float) -> None:
+    turn = world.say(f"message {number}", thread=f"thread-{len(drill.turns)}")
+    drill.turns.append(turn)
+    world.wait(max(0.0, gap - turn.took_s))
+
+
+@then(parsers.parse("every message was answered within {seconds:d} s"))
+def answered_within(world: World, drill: Drill, seconds: int) -> None:
+    """The slowest of them too."""
+    slowest = max(turn.took_s for turn in drill.turns)
+    assert all(turn.status == 200 for turn in drill.turns)
+    assert slowest <= seconds, f"the slowest took {slowest:.1f} s"
+    world.saw(f"the slowest of {len(drill.turns)} messages took {slowest:.1f} s")
 
 
 @then("every message is answered")
@@ -299,6 +442,68 @@ def held_once(world: World, drill: Drill, limit: str, thread: str) -> None:
     assert [message.content for message in stored if message.role == "user"] == sent_there
     assert [message.role for message in stored] == ["user", "assistant"] * len(sent_there)
     world.saw(f"all {len(sent_there)} messages and their replies in Zep, once, in order")
+
+
+@then(parsers.parse('a message of unknown fate was looked up in thread "{thread}"'))
+def looked_up(world: World, thread: str) -> None:
+    """Zep was asked for the newest messages; if not, nobody was in doubt, and the fault came too late or too early."""
+    found = world.requests_to_zep(route="get_messages", thread=thread)
+    if not found:
+        raise WorldError(f"void: nothing was looked up in {thread}: what was sent was never in doubt")
+    world.saw(f"{found} look-ups in Zep's journal")
+
+
+_HELD_SO_MANY = parsers.re(
+    r"within (?P<limit>\d+) s Zep holds (?P<count>\d+) messages? of thread \"(?P<thread>[^\"]+)\" "
+    r"and (its reply|their replies)"
+)
+
+
+@when(_HELD_SO_MANY)
+@then(_HELD_SO_MANY)
+def held_so_many(world: World, limit: str, count: str, thread: str) -> None:
+    """That many of the person's messages and as many replies, and no more, sooner or later."""
+    patience = world.within(float(limit))
+    while len(stored := world.stored_messages(thread)) < 2 * int(count):
+        assert patience.left(), f"Zep holds {len(stored)} messages of {thread} after {limit} s"
+    assert [message.role for message in stored] == ["user", "assistant"] * int(count)
+
+
+@then(parsers.parse('what Zep holds of thread "{thread}" has the word "{word}"'))
+def zep_holds_word(world: World, thread: str, word: str) -> None:
+    """In at least one message."""
+    contents = [message.content for message in world.stored_messages(thread)]
+    assert any(word in content for content in contents), contents
+
+
+@then(parsers.parse('"{text}" has not reached Zep'))
+def not_in_zep(world: World, text: str) -> None:
+    """Neither in what it holds nor in its journal."""
+    assert not world.is_known_to_zep(text), f"Zep has {text!r}"
+    world.saw("not in Zep's store, nor in its journal")
+
+
+@then(parsers.parse('"{text}" is not in the log'))
+def not_in_log(world: World, text: str) -> None:
+    """In no line since the scenario began."""
+    found = [line for line in world.log_events() if text in json.dumps(line, ensure_ascii=False)]
+    assert not found, found
+
+
+@then(parsers.parse('the last answer has "{text}"'))
+def answer_has(drill: Drill, text: str) -> None:
+    """As the person reads it."""
+    assert text in drill.turns[-1].reply, drill.turns[-1].reply
+
+
+@then(parsers.parse('the guard gives "{person}" no context of thread "{thread}" without asking Zep'))
+def nothing_kept_for(world: World, person: str, thread: str) -> None:
+    """A context kept for one person is never another's: theirs is read from Zep."""
+    before = world.requests_to_zep(route="context", thread=thread)
+    world.read_context(thread, person=person)
+    reads = world.requests_to_zep(route="context", thread=thread) - before
+    assert reads == 1, f"{reads} reads reached Zep: the context was another person's"
+    world.saw(f"{person} was given nothing that was kept for somebody else")
 
 
 @then("no process has crashed")

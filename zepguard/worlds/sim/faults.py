@@ -194,7 +194,7 @@ class AnswersFault:
         """Hits in the journal."""
         entries: list[Any] = list(self._zep.journal.since(self._since))
         hits = [entry for entry in entries if self._settings.is_hit(entry)]
-        how = f"{len(hits)} hits in fakezep's journal after entry {self._since}"
+        how = f"{len(hits)} hits in fakezep's journal"
         return Receipt(fault=self._settings.name, seen=bool(hits), how=how)
 
     def stop(self) -> None:

@@ -41,12 +41,8 @@ class Wire:
 
     def transport(self) -> httpx.BaseTransport:
         """A transport for one SDK client. Its waits end as the guard's own deadline and the client's timeouts say."""
-
-        def carry(request: httpx.Request) -> httpx.Response:
-            return self._carry(_Call(request, self._clock))
-
         router = respx.Router(assert_all_called=False)
-        router.route(host=ZEP_HOST).mock(side_effect=carry)
+        router.route(host=ZEP_HOST).mock(side_effect=self.carry)
         router.route().mock(side_effect=httpx.ConnectError("[Errno -2] Name or service not known"))
         return httpx.MockTransport(router.handler)
 
@@ -58,7 +54,9 @@ class Wire:
         self._faults.append(found)
         return _OnWire(found, self._faults.remove)
 
-    def _carry(self, call: _Call) -> httpx.Response:
+    def carry(self, request: httpx.Request) -> httpx.Response:
+        """Have the fake Zep answer one request, in virtual time; raises what httpx's transports raise."""
+        call = _Call(request, self._clock)
         for fault in list(self._faults):
             fault.going(call)
         began = self._clock.monotonic()

@@ -1,0 +1,55 @@
+Feature: Writes are stored once
+  Whatever happens to a write, it is repeated until Zep has it, and Zep has it once.
+
+  Background:
+    Given the memory service runs in write_only
+    When "hello" is sent to thread "once-drill"
+    Then within 60 s Zep holds all messages of thread "once-drill", each once and in order
+
+  @roles-idempotency
+  Scenario: the connection is reset before the request arrives
+    When connections to Zep are reset before a request arrives
+    And "first" is sent to thread "once-drill"
+    And within 30 s memory_zep_write_failures_total has risen
+    And traffic to Zep is restored
+    And "second" is sent to thread "once-drill"
+    Then within 120 s Zep holds all messages of thread "once-drill", each once and in order
+
+  @roles-idempotency
+  Scenario: Zep stores the messages, and its answer is lost
+    When the next write reaches Zep, and its answer is lost
+    And "first" is sent to thread "once-drill"
+    And within 30 s memory_zep_write_failures_total has risen
+    And traffic to Zep is restored
+    And "second" is sent to thread "once-drill"
+    Then within 120 s Zep holds all messages of thread "once-drill", each once and in order
+
+  @roles-idempotency
+  Scenario: Zep answers 503
+    When Zep answers writes with 503
+    And "first" is sent to thread "once-drill"
+    And within 30 s memory_zep_write_failures_total has risen
+    And Zep answers as before
+    And "second" is sent to thread "once-drill"
+    Then within 120 s Zep holds all messages of thread "once-drill", each once and in order
+
+  @roles-idempotency
+  Scenario: the answer comes after the deadline
+    When Zep answers 2500 ms late
+    And "first" is sent to thread "once-drill"
+    And within 30 s memory_zep_write_failures_total has risen
+    And Zep answers as before
+    And "second" is sent to thread "once-drill"
+    Then within 120 s Zep holds all messages of thread "once-drill", each once and in order
+
+  @roles-idempotency
+  Scenario: the delivery worker is killed between Zep's store and its answer
+    When Zep answers 1400 ms late
+    And "first" is sent to thread "once-drill"
+    And within 10 s Zep holds 2 messages of thread "once-drill" and their replies
+    And 1 s pass
+    And celery_delivery_worker is killed
+    And Zep answers as before
+    And "second" is sent to thread "once-drill"
+    Then within 120 s Zep holds all messages of thread "once-drill", each once and in order
+    And a message of unknown fate was looked up in thread "once-drill"

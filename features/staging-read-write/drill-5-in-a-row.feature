@@ -1,0 +1,32 @@
+Feature: Drill 5, consecutive failures
+  Only failures in a row count. An answer in between begins the count anew, and that Zep does not know a thread yet is
+  an answer.
+
+  Background:
+    Given the memory service runs in read_write
+
+  @drill5-third
+  Scenario: a good read between four failed ones keeps the mode
+    When traffic to Zep is blocked
+    And "first" is sent to thread "row-1"
+    And "second" is sent to thread "row-2"
+    Then zep_mode --status shows "Failures: 2/3"
+    When traffic to Zep is restored
+    And "third" is sent to thread "row-3"
+    Then zep_mode --status shows "Failures: 0/3"
+    When traffic to Zep is blocked
+    And "fourth" is sent to thread "row-4"
+    And "fifth" is sent to thread "row-5"
+    Then zep_mode --status shows "Failures: 2/3"
+    And zep_mode --status shows "Forced mode: None"
+    And memory_zep_downgrades_total has not risen for any reason
+
+  @drill5-third
+  Scenario: threads that Zep does not know yet are no failures
+    When "first" is sent to thread "new-1"
+    And "second" is sent to thread "new-2"
+    And "third" is sent to thread "new-3"
+    Then zep_mode --status shows "Failures: 0/3"
+    And zep_mode --status shows "Forced mode: None"
+    And memory_zep_context_failures_total has not risen
+    And memory_zep_read_requests_total has risen by 3

@@ -1,0 +1,18 @@
+Feature: Drill 5, consecutive failures
+  The hold is 300 s, to its last second: nobody asks Zep meanwhile, and the first message after it does.
+
+  @drill5-restore @sim-only
+  Scenario: no probe before the hold is over, and one after it
+    Given the memory service runs in read_write
+    And traffic to Zep is blocked
+    When 3 messages "test timeout" are sent to thread "test-timeout-drill", 2 s apart
+    And traffic to Zep is restored
+    And 299 s pass
+    And "a second too early" is sent to thread "test-timeout-drill"
+    Then zep_mode --status shows "Effective mode: write_only"
+    And memory_zep_read_requests_total has risen by 3
+    When 2 s pass
+    And "just in time" is sent to thread "test-timeout-drill"
+    Then zep_mode --status shows "Effective mode: read_write"
+    And memory_zep_read_requests_total has risen by 4
+    And memory_zep_probes_total{result="succeeded"} has risen by 1
