@@ -22,7 +22,7 @@ __all__ = ["Connection", "Server"]
 
 _COMPILED: dict[bytes, Any] = {}
 _LUA: dict[str, Any] = {}
-"""The one Lua runtime, and what fakeredis keeps beside it: a runtime holds callbacks that hold it, and is never freed."""
+"""The one Lua runtime, and what fakeredis keeps beside it. A runtime holds callbacks that hold it: it is never freed."""
 
 
 class _Database(Database):
@@ -48,7 +48,7 @@ class Server(FakeServer):
         clock: gives unix seconds.
 
     Attributes:
-        network: the way there, for whoever connects; redis-py keeps connection classes for ever, so it is no part of one.
+        network: the way there, for whoever connects. Not in a class of connections: redis-py keeps those for ever.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
