@@ -149,7 +149,7 @@ class Engine:
         self.base = base
         self.policy = policy
         self.worker = worker
-        self.sight = Sight(base, policy, monotonic=monotonic, wall=wall)
+        self.sight = Sight(base, policy, worker=worker, monotonic=monotonic, wall=wall)
         self._contexts = Contexts()
         self._monotonic = monotonic
         self._token = token

@@ -17,7 +17,7 @@ from threading import Lock
 from guard.core.admission import Admission, Verdict, admit_read, admit_write, effective_mode
 from guard.core.events import Event, Join, Policy, Report, Ticket
 from guard.core.machine import step
-from guard.core.modes import Mode, Reason
+from guard.core.modes import Mode
 from guard.core.record import EMPTY, Record
 from guard.core.table import Phase
 from guard.store.protocol import Applied
@@ -45,6 +45,7 @@ class Sight:
     Args:
         base: base mode of this process.
         policy: thresholds and times, for steps made alone.
+        worker: names this process among the fleet's.
         monotonic: gives seconds that never jump.
         wall: gives unix seconds, for a process that never saw the store.
 
@@ -59,11 +60,17 @@ class Sight:
     write_go: Admission | None
 
     def __init__(
-        self, base: Mode, policy: Policy, *, monotonic: Callable[[], float], wall: Callable[[], float]
+        self,
+        base: Mode,
+        policy: Policy,
+        *,
+        worker: str,
+        monotonic: Callable[[], float],
+        wall: Callable[[], float],
     ) -> None:
         self._base = base
         self._policy = replace(policy, witnesses=1)  # alone, there is no other witness
-        self._witnesses = policy.witnesses
+        self._worker = worker
         self._monotonic = monotonic
         self._wall = wall
         self._lock = Lock()
@@ -75,7 +82,7 @@ class Sight:
         self.mode = base
         self.fresh_until = _NEVER
         self.read_go = self.write_go = None
-        self._deciding: tuple[float, ...] = ()
+        self._deciding: tuple[object, ...] = ()
 
     @property
     def alone(self) -> bool:
@@ -131,6 +138,7 @@ class Sight:
         record = applied.record
         deciding = (
             record.generation,
+            record.reason,  # a store that forgot may come to a generation again by another way
             record.read.era,
             record.write.era,
             record.read.open_until,
@@ -155,16 +163,11 @@ class Sight:
                 self._alone = _apart(self._known[0].record)
 
     def rejoin(self) -> Join:
-        """What to tell the store at the return.
-
-        Failures in a row that this process alone has seen are its own where the fleet asks for more witnesses.
-        """
+        """What to tell the store at the return."""
         known, alone = self._known[0].record, self._alone
         if alone is None or alone.reason is None or alone.reason is known.reason:
             return Join(known=known)
-        if alone.reason is Reason.CONSECUTIVE_FAILURES and self._witnesses > 1:
-            return Join(known=known)
-        return Join(known=known, reason=alone.reason, since=alone.since, until=alone.until)
+        return Join(known=known, reason=alone.reason, since=alone.since, until=alone.until, worker=self._worker)
 
     def joined(self, applied: Applied) -> None:
         """The store has taken it: its record decides again."""

@@ -147,6 +147,7 @@ class Join:
     reason: Reason | None = None
     since: float = 0.0
     until: float = 0.0
+    worker: str = ""  # whose failures in a row they were, where the fleet asks for several witnesses
 
 
 Event = Report | AcquireProbe | AcquireTrial | Force | Clear | ResetFailures | Expire | GiveUp | Join

@@ -307,6 +307,12 @@ def _join(record: Record, event: Join, now: float, policy: Policy) -> Step:
         return record, tuple(effects)
     if record.generation != known.generation or record.reason is not None:
         return record, (*effects, Effect(EffectKind.KEPT, record.reason or ""))
+    if event.reason is Reason.CONSECUTIVE_FAILURES:
+        failures = max(record.failures, policy.failure_threshold)
+        witnesses = _with_witness(record.witnesses, event.worker)
+        record = replace(record, failures=failures, witnesses=witnesses)
+        if not _enough_witnesses(record, policy):
+            return record, (*effects, Effect(EffectKind.KEPT))
     until = min(event.until, now + policy.hold_s)
     held = replace(
         _held(record, event.reason, min(event.since, now), 0.0),

@@ -353,6 +353,11 @@ local function join()
   end
   if arg.reason == '' then return end
   if num('generation') ~= known or text('reason') ~= '' then return done('kept', text('reason')) end
+  if arg.reason == 'consecutive_failures' then
+    set('failures', largest('failures', arg.failure_threshold))
+    add_witness()
+    if not enough_witnesses() then return done('kept') end
+  end
   local until_ = math.min(tonumber(arg.until_), now + tonumber(arg.hold_s))
   enter(arg.reason, math.min(tonumber(arg.since), now), until_, '0')
   raise('downgrades.' .. arg.reason)

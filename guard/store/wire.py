@@ -141,8 +141,11 @@ def _join_arguments(event: Join, policy: Policy) -> dict[str, object]:
         "reason": event.reason or "",
         "since": event.since,
         "until_": event.until,
+        "worker": event.worker,
         "hold_s": policy.hold_s,
         "lease_s": policy.lease_s,
+        "failure_threshold": policy.failure_threshold,
+        "witnesses": policy.witnesses,
     }
 
 

@@ -417,7 +417,8 @@ def test_failures_that_one_process_saw_alone_are_not_the_fleets_where_it_asks_fo
     world.store.away = False
     world.clock += 1.1
     assert world.service.mode() is Mode.READ_WRITE
-    assert sum(world.memory.snapshot().record.downgrades.values()) == 0
+    record = world.memory.snapshot().record
+    assert (sum(record.downgrades.values()), record.failures, len(record.witnesses.split(","))) == (0, 3, 1)
 
 
 def test_what_an_operator_did_meanwhile_counts_for_more_than_what_a_process_did_alone(world: World) -> None:

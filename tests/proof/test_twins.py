@@ -250,7 +250,8 @@ class Twins:
         else:
             record = self._made(known)
         record = decode_record(encode_record(record))
-        self.apply(Join(known=record, reason=reason, since=self.now - ago, until=self.now - ago + 300.25))
+        until = self.now - ago + 300.25
+        self.apply(Join(known=record, reason=reason, since=self.now - ago, until=until, worker=f"w{ago:g}"))
 
     def _made(self, known: dict[str, Any]) -> Record:
         generation = max(0, self.record.generation + known["ahead"])
