@@ -22,7 +22,7 @@ __all__ = ["Connection", "Server"]
 
 _COMPILED: dict[bytes, Any] = {}
 _LUA: dict[str, Any] = {}
-"""The one Lua runtime, and what fakeredis keeps beside it. A runtime holds callbacks that hold it: it is never freed."""
+"""The one Lua runtime and what fakeredis keeps beside it. A runtime holds callbacks that hold it: it is never freed."""
 
 
 class _Database(Database):
