@@ -84,8 +84,7 @@ def test_what_is_no_results_file_is_named_without_a_traceback(
     path.parent.mkdir()
     path.write_text(text)
     assert run(["drift", "--sim", str(path)]) == 2
-    assert run(["checklist", "--reports", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.count(str(path)) == 2
+    assert str(path) in capsys.readouterr().err
 
 
 def test_a_missing_file_is_named_with_the_command_that_makes_it(

@@ -6,7 +6,7 @@ import pytest
 
 import zepguard.drills.steps  # noqa: F401  defines the phrases
 from zepguard.drills.catalogue import CataloguedScenario, catalogue
-from zepguard.drills.checklist import checklist, states
+from zepguard.drills.checklist import checklist
 from zepguard.drills.phrases import PHRASES, Phrase
 from zepguard.drills.places import features_folder
 
@@ -47,24 +47,6 @@ def test_an_item_that_a_later_capability_builds_has_no_scenario_yet() -> None:
     verified = {one for scenario in SCENARIOS for one in scenario.ids}
     for item in checklist():
         assert [item.id in verified, bool(item.built_by), bool(item.verified_by)].count(True) == 1, item.id
-
-
-def test_an_item_without_a_scenario_is_not_built_and_never_passed() -> None:
-    found = {state.item.id: state.status for state in states(checklist(), SCENARIOS, {})}
-    assert found["soak-writes"] == "not built"
-    assert found["drill4-gauge"] == "not run"
-    assert "passed" not in found.values()
-
-
-def test_the_worst_of_the_last_results_is_an_items_status() -> None:
-    results = {
-        **{("drill4-gauge", world): status for world, status in (("sim", "passed"), ("stack", "void"))},
-        **{("drill5-third", world): "passed" for world in ("sim", "stack")},
-        ("drill5-counter", "sim"): "passed",
-    }
-    found = {state.item.id: state.status for state in states(checklist(), SCENARIOS, results)}
-    assert (found["drill4-gauge"], found["drill5-third"]) == ("void", "passed")
-    assert found["drill5-counter"] == "partly"  # it must hold on the stack too
 
 
 def test_each_feature_file_is_read() -> None:

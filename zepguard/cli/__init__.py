@@ -37,6 +37,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "checklist": CommandEntry(
         where="zepguard.cli.checklist:checklist", says="Print the go-live checklist with the last results."
     ),
+    "report": CommandEntry(where="zepguard.cli.report:report", says="Show the evidence of a run, or list the runs."),
     "drift": CommandEntry(where="zepguard.cli.drift:drift", says="Compare what both worlds told of each scenario."),
     "simulate": CommandEntry(
         where="zepguard.cli.simulate:simulate", says="Run the real guard in virtual time, from seeds, and judge it."

@@ -57,8 +57,9 @@ class Status(StrEnum):
 class Lane(StrEnum):
     """A row of a timeline.
 
-    ``mode`` and ``breaker`` change at a mark and stay so until the next of the same ``of``; a ``fault`` lasts until
-    its ``until``; ``latency`` has a value in seconds; a ``note`` is a moment.
+    ``mode`` changes at a mark and stays so until the next, ``of`` is the reason; a ``breaker`` likewise, ``of`` is its
+    operation, ``open`` and ``closed`` its labels; a ``fault`` lasts until its ``until``, or is on at the end;
+    ``latency`` has a value in seconds; a ``note`` is a moment.
     """
 
     MODE = "mode"
@@ -97,7 +98,7 @@ class LogLine(_Value):
 
 
 class Mark(_Value):
-    """Something on a timeline; ``of`` says whose it is (a fault's name, a breaker's operation)."""
+    """Something on a timeline; ``Lane`` says what its fields mean in each lane."""
 
     at: float
     lane: Lane

@@ -14,6 +14,7 @@ _WIDTH, _LEFT, _RIGHT = 720.0, 112.0, 12.0
 _ROW, _BAR, _LATENCY, _AXIS, _TOP = 24.0, 16.0, 78.0, 22.0, 6.0
 _LETTER = 6.6  # the width of a letter at the drawing's size
 _LABEL_MAX = 16
+_BEYOND = 0.04  # the share of the time that is drawn after its end, so that the last change has a width
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +36,9 @@ def timeline_svg(timeline: Timeline) -> str:
     """The markup of one timeline; empty if it has no mark."""
     if not timeline.marks:
         return ""
-    x = Scale(timeline.began, timeline.ended, _LEFT, _WIDTH - _RIGHT)
+    edge = timeline.ended + max(_BEYOND * (timeline.ended - timeline.began), 0.001)
+    x = Scale(timeline.began, edge, _LEFT, _WIDTH - _RIGHT)
+    timeline = timeline.model_copy(update={"ended": edge})
     rows = [*_mode_row(timeline, x), *_fault_rows(timeline, x), *_breaker_rows(timeline, x)]
     rows += [*_latency_row(timeline, x), *_note_row(timeline, x)]
     bottom = _TOP + sum(row.height for row in rows)

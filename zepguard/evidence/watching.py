@@ -75,14 +75,14 @@ class Watch:
         """Somebody did something worth a note."""
         self._marks.append(Mark(at=self._now(), lane=Lane.NOTE, label=what))
 
-    def ended(self) -> None:
-        """The scenario is over, and the world was put back."""
-        self.faults_off()
+    def ending(self) -> None:
+        """The scenario is over, and the world will be put back: what that does is no evidence."""
         ended = self._now()
         lines: Sequence[LogLine] = ()
         with suppress(Exception):
             lines = log_lines(self._world.log_events())
         marks = [*self._marks, *marks_of_log(lines, base=self._base)]
+        marks += [Mark(at=at, lane=Lane.FAULT, label=name, of=name) for name, at in self._faults.items()]
         began = min([self._began, *(one.at for one in marks)])
         ended = max([ended, *(one.until or one.at for one in marks)])
         self.timelines.append(Timeline(title=self._title, began=began, ended=ended, marks=tuple(marks)))
@@ -149,10 +149,8 @@ class _Watched:
         self._watch.begun(scenario)
 
     def end(self) -> None:
-        try:
-            self._inner.end()
-        finally:
-            self._watch.ended()
+        self._watch.ending()
+        self._inner.end()
 
     def say(self, message: str, *, thread: str) -> Turn:
         turn = self._inner.say(message, thread=thread)
