@@ -13,6 +13,14 @@ Feature: Operational commands
     And the command prints "Failures: 0/3"
     And the command lists celery_chat_worker with base mode read_write
 
+  @ops-status
+  Scenario: a flag that no worker has read yet changes no mode
+    When FLAG_ZEP_READ is set to "false"
+    And an operator runs zep_mode --status
+    Then the command prints "Base mode (from flags): read_write"
+    And the command prints "Effective mode: read_write"
+    And memory_mode_gauge{mode="read_write"} is 1
+
   @ops-force
   Scenario: zep_mode --force holds write_only, and people chat on without memory
     When an operator runs zep_mode --force rollback --ttl 900

@@ -30,3 +30,14 @@ Feature: Drill 5, consecutive failures
     And zep_mode --status shows "Forced mode: None"
     And memory_zep_context_failures_total has not risen
     And memory_zep_read_requests_total has risen by 3
+
+  @drill5-third
+  Scenario: where two workers must have failed, one alone downgrades nobody
+    When ZEP_FAILURE_WITNESSES is set to "2"
+    And celery_chat_worker is restarted
+    And traffic to Zep is blocked
+    And 3 messages "test timeout" are sent to thread "row-1", 2 s apart
+    Then zep_mode --status shows "Failures: 3/3"
+    And zep_mode --status shows "Forced mode: None"
+    And memory_zep_downgrades_total has not risen for any reason
+    And every message is answered
