@@ -42,6 +42,12 @@ COMMANDS: dict[str, CommandEntry] = {
     "simulate": CommandEntry(
         where="zepguard.cli.simulate:simulate", says="Run the real guard in virtual time, from seeds, and judge it."
     ),
+    "defects": CommandEntry(
+        where="zepguard.cli.defects:defects", says="Break the product on purpose; some drill must notice each time."
+    ),
+    "soak": CommandEntry(
+        where="zepguard.cli.soak:soak", says="Run days in virtual time, and judge them by the checklist's PromQL."
+    ),
     "steps": CommandEntry(where="zepguard.cli.steps:steps", says="List the phrases that a feature file may use."),
     "modes": CommandEntry(where="zepguard.cli.modes:modes", says="Print the transition table and its diagram."),
     "settings": CommandEntry(where="zepguard.cli.settings:settings", says="Print the guard's settings."),

@@ -51,6 +51,7 @@ _EXITS = {"passed": ExitCode.GO, "failed": ExitCode.NO_GO, "void": ExitCode.INCO
     show_default=True,
     help="Stacks of our own to run side by side, the drills dealt out to them.",
 )
+@click.option("--quick", is_flag=True, help="Leave out the scenarios that take a minute or more: the soaks.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the results here too."
 )
@@ -68,6 +69,7 @@ def drill(
     time_scale: float,
     stack: StackInfo | None,
     stacks: int,
+    quick: bool,
     json_file: Path | None,
     report: Path | None,
 ) -> int:
@@ -87,7 +89,7 @@ def drill(
         if stacks > 1:
             ran = _side_by_side(selectors, time_scale, stacks)
         else:
-            ran = _alone(selectors, name, stack, time_scale, staging)
+            ran = _alone(selectors, name, stack, time_scale, staging, quick=quick)
     _write(report, ran, json_file, command=_command(selectors, name, stacks))
     click.echo(f"{ran.results['verdict'].upper()}: {len(ran.results['drills'])} drills; report in {report}/index.html")
     return int(ExitCode.ABORTED if ran.evidence.run.interrupted else _EXITS[ran.results["verdict"]])
@@ -120,7 +122,13 @@ def _write(report: Path, ran: _Ran, json_file: Path | None, *, command: str) -> 
 
 
 def _alone(
-    selectors: tuple[str, ...], name: str, stack: StackInfo | None, time_scale: float, staging: StagingConfig | None
+    selectors: tuple[str, ...],
+    name: str,
+    stack: StackInfo | None,
+    time_scale: float,
+    staging: StagingConfig | None,
+    *,
+    quick: bool,
 ) -> _Ran:
     from zepguard.drills.report import evidence_of, results_of
     from zepguard.evidence import Watch, now_text, watched
@@ -128,7 +136,7 @@ def _alone(
     started = now_text()
     with in_world(name, stack=stack, time_scale=time_scale, staging=staging, progress=_progress) as opened:
         watch = Watch(opened.world, now=opened.now)
-        run = _run(watched(opened.world, watch), selectors)
+        run = _run(watched(opened.world, watch), selectors, quick=quick)
         panels = opened.panels()
     if not run.outcomes:
         click.echo(run.output, err=True)
@@ -153,7 +161,7 @@ def _side_by_side(selectors: tuple[str, ...], time_scale: float, stacks: int) ->
     return _Ran(results=done.results, evidence=done.evidence)
 
 
-def _run(world: World, selectors: tuple[str, ...]) -> DrillRun:
+def _run(world: World, selectors: tuple[str, ...], *, quick: bool) -> DrillRun:
     from zepguard.drills.runner import run_drills
 
     told = _Told()
@@ -163,7 +171,7 @@ def _run(world: World, selectors: tuple[str, ...]) -> DrillRun:
         told.scenario(outcome)
 
     try:
-        return run_drills(world, selectors, tell=tell)
+        return run_drills(world, selectors, tell=tell, quick=quick)
     finally:
         told.rest()
 

@@ -10,7 +10,10 @@ from pytest_bdd.feature import get_features
 
 from zepguard.drills.places import features_folder
 
-__all__ = ["SIM_ONLY", "CataloguedScenario", "CataloguedStep", "catalogue"]
+__all__ = ["LONG", "SIM_ONLY", "CataloguedScenario", "CataloguedStep", "catalogue"]
+
+LONG = "long"
+"""The tag of a scenario that takes a minute or more: left out of a quick run."""
 
 SIM_ONLY = "sim-only"
 """The tag of a scenario whose times do not stand scaling, although its item must hold on real processes too."""
@@ -46,7 +49,7 @@ def catalogue() -> Iterator[CataloguedScenario]:
                 line=scenario.line_number,
                 feature=feature.name or "",
                 name=scenario.name,
-                ids=tuple(sorted((scenario.tags | feature.tags) - {SIM_ONLY})),
+                ids=tuple(sorted((scenario.tags | feature.tags) - {LONG, SIM_ONLY})),
                 steps=tuple(CataloguedStep(keyword=str(step.type), text=step.name) for step in scenario.steps),
                 sim_only=SIM_ONLY in scenario.tags | feature.tags,
             )

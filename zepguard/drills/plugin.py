@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pytest_bdd.parser import Feature, Scenario, Step
 
-from zepguard.drills.catalogue import SIM_ONLY
+from zepguard.drills.catalogue import LONG, SIM_ONLY
 from zepguard.drills.checklist import checklist
 from zepguard.drills.history import Historian, History
 from zepguard.drills.outcome import ScenarioOutcome, StepOutcome
@@ -31,6 +31,7 @@ class DrillPlugin:
         selectors: drills, stages or checklist ids; all if empty.
         tell: called with each scenario's outcome as soon as it has one.
         keep_history: note mode and counts after each step, to compare worlds by.
+        long: run scenarios with the tag ``long`` too.
     """
 
     def __init__(
@@ -40,7 +41,9 @@ class DrillPlugin:
         tell: Callable[[ScenarioOutcome], None],
         *,
         keep_history: bool = True,
+        long: bool = False,
     ) -> None:
+        self._long = long
         self._world = world
         self._selectors = selectors
         self._tell = tell
@@ -62,8 +65,8 @@ class DrillPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_bdd_apply_tag(self, tag: str, function: Callable[..., Any]) -> bool:
-        """Tags are checklist ids, kept in a mark each, or ``sim-only``."""
-        mark = pytest.mark.sim_only if tag == SIM_ONLY else pytest.mark.checklist(tag)
+        """Tags are checklist ids, kept in a mark each, or ``sim-only`` or ``long``."""
+        mark = {SIM_ONLY: pytest.mark.sim_only, LONG: pytest.mark.long}.get(tag) or pytest.mark.checklist(tag)
         mark(function)
         return True
 
@@ -71,6 +74,7 @@ class DrillPlugin:
         """Know the mark."""
         config.addinivalue_line("markers", "checklist(id): the item of the go-live checklist that this verifies")
         config.addinivalue_line("markers", "sim_only: runs in world sim and in no other")
+        config.addinivalue_line("markers", "long: takes a minute or more")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep what runs in this world and was selected, in the order of the checklist's stages."""
@@ -81,6 +85,8 @@ class DrillPlugin:
         items.sort(key=lambda item: min((order.get(tag, len(order)) for tag in tags_of(item)), default=len(order)))
 
     def _runs_here(self, item: pytest.Item) -> bool:
+        if not self._long and item.get_closest_marker("long") is not None:
+            return False
         sim_only = item.get_closest_marker("sim_only") is not None
         return runs_in(self._world.name, tags_of(item), sim_only=sim_only)
 

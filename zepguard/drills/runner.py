@@ -35,6 +35,7 @@ def run_drills(
     selectors: tuple[str, ...],
     *,
     tell: Callable[[ScenarioOutcome], None],
+    quick: bool = False,
 ) -> DrillRun:
     """Run the selected scenarios, one after the other.
 
@@ -42,10 +43,11 @@ def run_drills(
         world: where they run.
         selectors: see ``zepguard.drills.select``; all if empty.
         tell: called with each outcome.
+        quick: leave scenarios with the tag ``long`` out.
     """
     # Asking a deployed environment after each step is a command each time: it would stretch gaps that drills measure,
     # and it may have no log to ask for. A history is for comparing our own worlds.
-    plugin = DrillPlugin(world, selectors, tell, keep_history=world.name != "staging")
+    plugin = DrillPlugin(world, selectors, tell, keep_history=world.name != "staging", long=not quick)
     arguments = [
         str(_BOUND),
         f"--rootdir={_BOUND.parent}",

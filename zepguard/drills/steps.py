@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 import pytest
 from pytest_bdd import parsers
 
+from zepguard.drills import soak_steps
 from zepguard.drills.phrases import given, then, when
 from zepguard.worlds.world import CommandResult, Metrics, Turn, World, WorldError
 
 __all__ = ["Drill"]
+
+pytest_plugins = [soak_steps.__name__]
 
 _FLAGS = {
     "off": {"FLAG_ZEP_WRITE": "false", "FLAG_ZEP_READ": "false"},
