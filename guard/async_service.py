@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from importlib import import_module
-from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -15,12 +14,9 @@ from guard.core.ids import check_id
 from guard.core.modes import Mode
 from guard.core.results import ContextResult
 from guard.core.settings import Settings
-from guard.core.worker import Worker
-from guard.engine import Ask, Call, Called, Command, Engine, Steps, Tell, WriteResult
+from guard.engine import Ask, Call, Called, Command, Steps, Tell, WriteResult
 from guard.errors import StoreUnavailable
-from guard.heartbeat import Heartbeat
-from guard.notices import StoreAnswered
-from guard.service import PATIENT_S, MemoryService, load_client, open_store, worker_name
+from guard.shell import PATIENT_S, Shell, load_client, open_store, settings_of
 from guard.store.async_memory import AsyncMemoryStore
 from guard.store.protocol import AsyncStore, Store
 from guard.telemetry import Telemetry
@@ -75,7 +71,7 @@ class _Clients:
                 await close()
 
 
-class AsyncMemoryService:
+class AsyncMemoryService(Shell):
     """Memory for a chat, guarded, for asyncio and uvloop: one per process, shared by its tasks, loops and threads.
 
     The mode, the counts and the contexts kept are the process's; connections belong to an event loop, and are closed
@@ -94,7 +90,6 @@ class AsyncMemoryService:
     """
 
     _store: Store | None
-    _heartbeat: Heartbeat | None
 
     def __init__(
         self,
@@ -108,15 +103,10 @@ class AsyncMemoryService:
         wall: Callable[[], float] = time.time,
         eager: bool = True,
     ) -> None:
-        self.settings = settings
-        self.program = program or os.environ.get("ZEPGUARD_PROGRAM", "") or "python"
         self._open_store = store or self._open_loops_store
         self._open_zep = zep or self._open_sdk
-        self._telemetry = telemetry or Telemetry()
-        self._monotonic = monotonic
-        self._wall = wall
         self._loops: dict[asyncio.AbstractEventLoop, _Clients] = {}
-        self.forget()
+        super().__init__(settings, program=program, telemetry=telemetry, monotonic=monotonic, wall=wall)
         _SERVICES.add(self)
         if eager and zep is None:
             load_client(settings, "guard.zep.async_sdk")
@@ -128,12 +118,7 @@ class AsyncMemoryService:
         Raises:
             SettingsError: naming the variable, its value and the remedy.
         """
-        return cls(MemoryService.from_env(environ, eager=False).settings, program=program)
-
-    @property
-    def base_mode(self) -> Mode:
-        """The mode that this process's flags ask for."""
-        return self.settings.base_mode
+        return cls(settings_of(environ), program=program)
 
     async def mode(self) -> Mode:
         """The effective mode, from a view of the record at most a second old."""
@@ -180,19 +165,9 @@ class AsyncMemoryService:
         Args:
             reads: whether this process reads context; the fleet's base mode is that of those that do.
         """
-        if self._heartbeat is not None:
-            self._heartbeat.stop()
-        self._telemetry.get_ready()
+        heartbeat = self._new_heartbeat(self.store, reads=reads)
         import_module("zep_cloud.base_client")  # would hold the loop up at the first read
-        worker = Worker(
-            name=worker_name(self.program),
-            program=self.program,
-            pid=os.getpid(),
-            base=self.base_mode,
-            reads=reads,
-        )
-        self._heartbeat = Heartbeat(worker, self.store, on_store=self._told_by_heartbeat)
-        self._heartbeat.start(wait=False)
+        heartbeat.start(wait=False)
 
     async def close(self) -> None:
         """Stop the heartbeat and close the connections of all loops; the service can be used again."""
@@ -217,19 +192,12 @@ class AsyncMemoryService:
     def forget(self) -> object:
         """Start empty, as a forked child must; gives what was dropped."""
         inherited, self._loops = self._loops, {}
-        self._lock = Lock()
-        self._store = None
-        self._heartbeat = None
-        settings = self.settings
-        self.engine = Engine(
-            settings.base_mode,
-            settings.policy,
-            worker=worker_name(self.program),
-            calls_max=settings.calls_max,
-            monotonic=self._monotonic,
-            wall=self._wall,
-        )
+        self._start_empty()
         return inherited
+
+    def _start_empty(self) -> None:
+        super()._start_empty()
+        self._store = None
 
     def _open_loops_store(self) -> AsyncStore:
         settings = self.settings
@@ -246,9 +214,6 @@ class AsyncMemoryService:
 
         settings = self.settings
         return AsyncSdkZep(base_url=settings.base_url, api_key=settings.api_key, timeout_s=settings.timeout_s)
-
-    def _told_by_heartbeat(self, error: StoreUnavailable | None) -> None:
-        self._telemetry.tell(StoreAnswered(error))
 
     # -- one loop's clients ------------------------------------------------------------------------------------------
 

@@ -3,67 +3,25 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Callable, Mapping
-from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakSet
 
 from guard.core.ids import check_id
 from guard.core.modes import Mode
 from guard.core.results import ContextResult
-from guard.core.settings import Settings, read_settings
-from guard.core.worker import Worker
-from guard.engine import Call, Called, Command, Engine, Steps, Tell, WriteResult
+from guard.core.settings import Settings
+from guard.engine import Call, Called, Command, Steps, Tell, WriteResult
 from guard.errors import StoreUnavailable
-from guard.heartbeat import Heartbeat
-from guard.notices import StoreAnswered
-from guard.store.memory import MemoryStore
+from guard.shell import PATIENT_S, Shell, load_client, open_store, settings_of
 from guard.store.protocol import Store
 from guard.telemetry import Telemetry
 from guard.zep.calls import ZepCalls, ZepFailure
 
-__all__ = ["PATIENT_S", "MemoryService", "load_client", "open_store", "worker_name"]
+__all__ = ["MemoryService"]
 
 T = TypeVar("T")
-
-
-PATIENT_S = 2.0
-"""How long a heartbeat, a scrape or an operator waits for the store, seconds: nobody's turn waits with them."""
-
-
-def open_store(settings: Settings, *, timeout_s: float | None = None) -> Store:
-    """Open the store that ``GUARD_REDIS_URL`` names; without one, the state of this process alone.
-
-    Args:
-        settings: where it is.
-        timeout_s: longest wait for one answer, seconds; by default ``ZEPGUARD_STORE_TIMEOUT_MS``, as a turn's.
-    """
-    if not settings.redis_url:
-        return MemoryStore(settings.policy)
-    from guard.store.shared import RedisStore, connect
-
-    timeout_s = timeout_s or settings.store_timeout_ms / 1000
-    client = connect(settings.redis_url, timeout_s=timeout_s)
-    return RedisStore(client, namespace=settings.namespace, policy=settings.policy, timeout_s=timeout_s)
-
-
-def worker_name(program: str) -> str:
-    """This process among the fleet's."""
-    return f"{program}@{socket.gethostname()}:{os.getpid()}"
-
-
-def load_client(settings: Settings, client: str) -> None:
-    """Import what a first call needs, where calls will be made at all."""
-    if settings.base_mode is not Mode.OFF:
-        import guard.logs
-        import guard.metrics.instruments  # noqa: F401
-        from guard.pii import redact
-        from guard.zep.loading import load
-
-        load(client)
-        redact("05321234567", regions=settings.pii_regions)  # the numbering plans, 0.2 s, for the first log line
 
 
 _SERVICES: WeakSet[Any] = WeakSet()
@@ -78,7 +36,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_in_child)
 
 
-class MemoryService:
+class MemoryService(Shell):
     """Memory for a chat, guarded: one per process, shared by its threads.
 
     Nothing (connection, thread, client) is made before the first use, and all of it anew after a fork.
@@ -98,7 +56,6 @@ class MemoryService:
     _store: Store | None
     _patient_store: Store | None
     _zep: ZepCalls | None
-    _heartbeat: Heartbeat | None
 
     def __init__(
         self,
@@ -112,15 +69,10 @@ class MemoryService:
         wall: Callable[[], float] = time.time,
         eager: bool = True,
     ) -> None:
-        self.settings = settings
-        self.program = program or os.environ.get("ZEPGUARD_PROGRAM", "") or "python"
         self._own_store = store is None
         self._open_store = store or (lambda: open_store(settings))
         self._open_zep = zep or self._open_sdk
-        self._telemetry = telemetry or Telemetry()
-        self._monotonic = monotonic
-        self._wall = wall
-        self.forget()
+        super().__init__(settings, program=program, telemetry=telemetry, monotonic=monotonic, wall=wall)
         _SERVICES.add(self)
         if eager and zep is None:
             load_client(settings, "guard.zep.sdk")
@@ -134,20 +86,7 @@ class MemoryService:
         Raises:
             SettingsError: naming the variable, its value and the remedy.
         """
-        from guard.log_privacy import use_regions
-
-        settings = read_settings(os.environ if environ is None else environ)
-        use_regions(settings.pii_regions)
-        if settings.log_file:
-            from guard import logs
-
-            logs.configure(settings.log_file)
-        return cls(settings, program=program, eager=eager)
-
-    @property
-    def base_mode(self) -> Mode:
-        """The mode that this process's flags ask for."""
-        return self.settings.base_mode
+        return cls(settings_of(environ), program=program, eager=eager)
 
     def mode(self) -> Mode:
         """The effective mode, from a view of the record at most a second old."""
@@ -197,19 +136,9 @@ class MemoryService:
         Args:
             reads: whether this process reads context; the fleet's base mode is that of those that do.
         """
-        if self._heartbeat is not None:
-            self._heartbeat.stop()
-        self._telemetry.get_ready()
+        heartbeat = self._new_heartbeat(self.patient_store, reads=reads)
         self._way_to_zep()
-        worker = Worker(
-            name=worker_name(self.program),
-            program=self.program,
-            pid=os.getpid(),
-            base=self.base_mode,
-            reads=reads,
-        )
-        self._heartbeat = Heartbeat(worker, self.patient_store, on_store=self._told_by_heartbeat)
-        self._heartbeat.start()
+        heartbeat.start()
 
     def close(self) -> None:
         """Stop the heartbeat and close connections; the service can be used again."""
@@ -234,25 +163,15 @@ class MemoryService:
                 self._zep = self._open_zep()
             return self._zep
 
-    def _told_by_heartbeat(self, error: StoreUnavailable | None) -> None:
-        self._telemetry.tell(StoreAnswered(error))
-
     def forget(self) -> None:
         """Start empty, as a forked child must: what was made is the parent's, and its lock may be held for ever."""
-        self._lock = Lock()
+        self._start_empty()
+
+    def _start_empty(self) -> None:
+        super()._start_empty()
         self._store = None
         self._patient_store = None
         self._zep = None
-        self._heartbeat = None
-        settings = self.settings
-        self.engine = Engine(
-            settings.base_mode,
-            settings.policy,
-            worker=worker_name(self.program),
-            calls_max=settings.calls_max,
-            monotonic=self._monotonic,
-            wall=self._wall,
-        )
 
     def _run(self, steps: Steps[T]) -> T:
         """Carry the steps out; what interrupts one is thrown into them, so that they can give back what they hold."""

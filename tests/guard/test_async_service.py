@@ -21,7 +21,7 @@ import uvloop
 from guard import AsyncMemoryService, ContextStatus, Mode, logs, read_settings
 from guard.core.events import AcquireProbe, Force, GiveUp, Report
 from guard.core.modes import Reason
-from guard.service import open_store
+from guard.shell import open_store
 from guard.store.async_memory import AsyncMemoryStore
 from guard.store.memory import MemoryStore
 from guard.telemetry import Telemetry

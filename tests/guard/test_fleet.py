@@ -14,7 +14,7 @@ from guard import MemoryService, read_settings
 from guard.core.events import AcquireProbe, Clear, Force
 from guard.core.modes import Mode, Reason
 from guard.metrics.exposition import render
-from guard.service import open_store
+from guard.shell import open_store
 from guard.store.protocol import Store
 
 PROCESSES = 8

@@ -22,7 +22,7 @@ from guard.core.events import Clear, Force, Report, Ticket
 from guard.core.modes import Reason
 from guard.core.table import Operation, Outcome, Phase
 from guard.metrics.instruments import LOCAL_DOWNGRADES
-from guard.service import open_store
+from guard.shell import open_store
 from guard.telemetry import Telemetry
 from guard.zep.calls import Answer
 from tests.guard.stores import Relay, Valkey, relay, start_valkey

@@ -20,7 +20,7 @@ from guard.core.events import Force, Report, Ticket
 from guard.core.modes import Mode, Reason
 from guard.core.table import Operation, Outcome, Phase
 from guard.core.worker import Worker
-from guard.service import open_store
+from guard.shell import open_store
 
 MANAGE = (
     "import sys; from django.conf import settings; settings.configure(INSTALLED_APPS=['guard.django']);"

@@ -17,7 +17,7 @@ from guard import MemoryService, logs, read_settings
 from guard.core.events import Force
 from guard.core.modes import Reason
 from guard.metrics.instruments import REJECTED
-from guard.service import open_store
+from guard.shell import open_store
 
 logs.configure("")
 settings = read_settings(os.environ)
