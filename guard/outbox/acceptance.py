@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from guard.core.characters import REPLACEMENT, whole_characters
 from guard.core.ids import check_id
 from guard.core.settings import VARIABLES, Settings
 from guard.errors import MessageRefused
@@ -78,7 +79,7 @@ def prepare(*, user_id: str, thread_id: str, role: str, content: str, rules: Acc
         user_id: whose message it is.
         thread_id: where it belongs.
         role: whose words they are, as Zep names it.
-        content: the text.
+        content: the text. What no database takes, a half of a character or NUL, is replaced by ``U+FFFD``.
         rules: how to take it.
 
     Raises:
@@ -89,7 +90,7 @@ def prepare(*, user_id: str, thread_id: str, role: str, content: str, rules: Acc
     check_id("thread", thread_id)
     if role not in ROLES:
         raise MessageRefused(f"role {role!r} is refused: Zep knows {', '.join(sorted(ROLES))}")
-    redaction = redact(content, regions=rules.regions)
+    redaction = redact(whole_characters(content).replace("\0", REPLACEMENT), regions=rules.regions)
     if rules.long == "refuse" and len(redaction.text) > CHARACTERS_MAX:
         raise MessageRefused(
             f"message of {len(redaction.text)} characters is refused: Zep takes {CHARACTERS_MAX}; shorten it, "

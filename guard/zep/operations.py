@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from guard.core.characters import whole_characters
 from guard.core.ids import check_id
 from guard.core.table import Outcome
 from guard.zep.calls import Answer, OutgoingMessage, StoredMessage, ZepFailure
@@ -61,7 +62,7 @@ def read_context(thread_id: str) -> Operation[Answer]:
     check_id("thread", thread_id)
     return Operation(
         send=lambda sdk: sdk.thread.get_user_context(thread_id, request_options=_NO_RETRIES),
-        read=lambda block: Answer(text=_known(block).context or ""),
+        read=lambda block: Answer(text=whole_characters(_known(block).context or "")),
         settle=_unless_unknown(lambda: Answer(text="", found=False)),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import unicodedata
@@ -15,6 +16,7 @@ from guard import read_settings
 from guard.errors import CallerError, MessageRefused, SettingsError
 from guard.metrics import instruments
 from guard.outbox.acceptance import CHARACTERS_MAX, Acceptance, count_redactions, prepare, split
+from guard.outbox.dbapi import MESSAGES, accept, create_tables
 from guard.pii import DEFAULT_REGIONS
 
 texts = st.text(alphabet=st.sampled_from("ab .,!?\n\u0301\u200d\U0001f44d\U0001f3fd\ufe0f"), max_size=200)
@@ -148,3 +150,15 @@ def test_all_counters_are_there_before_anything_happens() -> None:
         "memory_outbox_unknown_total",
     ):
         assert f"\n{series} 0.0" in told.stdout
+
+
+@pytest.mark.parametrize("content", ["half \ud83d a smile", "\udc00", "a\0b"])
+def test_what_no_database_takes_is_replaced_and_loses_no_message(content: str) -> None:
+    """A reply whose emoji was cut in two came to the driver as it was, which raised in the middle of the turn."""
+    connection = sqlite3.connect(":memory:")
+    create_tables(connection)
+    rules = Acceptance(regions=DEFAULT_REGIONS, long="split")
+    accept(connection, user_id="u", thread_id="t", role="assistant", content=content, turn_id="1", rules=rules)
+    [(stored,)] = connection.execute(f"SELECT content FROM {MESSAGES}")
+    assert len(stored) == len(content)
+    assert stored == "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in content)

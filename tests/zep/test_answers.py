@@ -142,6 +142,12 @@ def test_no_context_is_an_answer(body: bytes, connect: Callable[..., Any], answe
     assert (answer.text, answer.found) == ("", True)
 
 
+def test_half_a_character_in_a_context_is_replaced(connect: Callable[..., Any], answering: Callable[..., Any]) -> None:
+    """Neither prompt nor store could be encoded with it: one such thread took its workers off the store."""
+    answer = connect(answering(http(b'{"context": "tea \\ud83d at \\ud83c\\udf75 five"}', JSON)).url).read_context("t")
+    assert answer.text == "tea \ufffd at \U0001f375 five"
+
+
 @pytest.mark.parametrize("rest", [b"\n", b"\r\n", b" ", b"x" * 100, GOOD, http(b'{"context": "of another"}', JSON)])
 def test_what_a_server_sends_beyond_its_answer_is_nobodys_answer(
     rest: bytes, connect: Callable[..., Any], serve: Callable[..., Any], read_request: Callable[..., bytes]
