@@ -107,6 +107,21 @@ def test_closing_ends_the_lanes_that_sleep() -> None:
     assert threading.active_count() == before
 
 
+def test_lanes_that_were_cut_stay_as_they_are_when_time_comes_to_where_they_slept() -> None:
+    clock = VirtualClock()
+    seen: list[str] = []
+
+    def work() -> None:
+        clock.sleep(1)
+        seen.append("went on")
+
+    clock.start_lane(work, done=lambda: seen.append("done"))
+    clock.cut_lanes()
+    clock.sleep(2)
+    assert seen == ["done"]
+    clock.close()
+
+
 def test_a_loop_in_another_thread_sets_no_timer_in_virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """freezegun freezes the clock a moment before it gives loops their real time, and the other way round at its end.
 

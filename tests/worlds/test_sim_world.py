@@ -203,6 +203,39 @@ def test_a_fault_left_to_the_clean_up_that_acted_is_told(world: SimWorld) -> Non
     assert world.evidence == ["http-503 seen: 1 hits in fakezep's journal"]
 
 
+def test_a_killed_delivery_worker_says_nothing_and_another_goes_on_with_what_it_claimed(world: SimWorld) -> None:
+    world.say("hello", thread="t")
+    world.wait(1)  # thread and user are made by now
+    before, failures = dict(world.processes()), world.metrics()["memory_zep_write_failures_total"]
+    world.start_fault("latency", latency_ms=1400)
+    world.say("again", thread="t")
+    while len(world.stored_messages("t")) < 4:
+        world.wait(0.1)
+    world.wait(1)
+    world.kill("celery_delivery_worker")
+    assert world.processes()["celery_delivery_worker"] not in (0, before["celery_delivery_worker"])
+    assert world.processes()["celery_chat_worker"] == before["celery_chat_worker"]
+    assert world.metrics()["memory_zep_write_failures_total"] == failures
+    world.stop_faults()
+    world.wait(60)
+    assert [one.content for one in world.stored_messages("t") if one.role == "user"] == ["hello", "again"]
+    assert world.requests_to_zep(route="get_messages", thread="t") == 1
+    with pytest.raises(WorldError, match="uvicorn"):
+        world.kill("uvicorn")
+
+
+def test_what_zep_holds_is_searched_and_a_refused_key_is_seen(world: SimWorld) -> None:
+    world.say("my cat is called Grace", thread="t")
+    world.wait(1)
+    assert world.is_known_to_zep("called Grace")
+    assert not world.is_known_to_zep("called Ada")
+    assert world.key_refused() == ""
+    world.set_variables({"ZEP_API_KEY": "bad_key_xyz"})
+    world.restart_worker()
+    world.say("hello", thread="u")
+    assert "requests refused for their key" in world.key_refused()
+
+
 def test_the_end_puts_variables_mode_and_faults_back_and_delivers_what_was_accepted(world: SimWorld) -> None:
     before = world.variables()
     world.set_variables({"FLAG_ZEP_READ": "false"})

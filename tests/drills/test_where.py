@@ -1,0 +1,51 @@
+"""A scenario runs in the worlds in which its item must hold, and in no other."""
+
+import pytest
+
+from zepguard.cli import run
+from zepguard.drills.catalogue import catalogue
+from zepguard.drills.checklist import checklist
+from zepguard.drills.where import runs_in
+
+
+@pytest.mark.parametrize(
+    ("world", "ids", "sim_only", "expected"),
+    [
+        ("sim", ("drill4-gauge",), False, True),
+        ("stack", ("drill4-gauge",), False, True),
+        ("staging", ("drill4-gauge",), False, True),
+        ("sim", ("rollback-code",), False, False),
+        ("stack", ("rollback-code",), False, True),
+        ("sim", ("downgrade-latency",), False, True),
+        ("stack", ("downgrade-latency",), False, False),
+        ("staging", ("downgrade-latency",), False, False),
+        ("stack", ("drill4-gauge", "downgrade-latency"), False, True),
+        ("sim", ("drill4-gauge",), True, True),
+        ("stack", ("drill4-gauge",), True, False),
+        ("staging", ("drill4-gauge",), True, False),
+    ],
+)
+def test_the_checklist_says_where(world: str, ids: tuple[str, ...], sim_only: bool, expected: bool) -> None:
+    assert runs_in(world, ids, sim_only=sim_only) is expected
+
+
+@pytest.mark.parametrize("world", ["sim", "stack"])
+def test_each_item_built_has_a_scenario_in_each_world_in_which_it_must_hold(world: str) -> None:
+    """A tag ``sim-only`` takes none away from the stack."""
+    there = {
+        one
+        for scenario in catalogue()
+        if runs_in(world, scenario.ids, sim_only=scenario.sim_only)
+        for one in scenario.ids
+    }
+    missing = [
+        item.id
+        for item in checklist()
+        if world in item.worlds and not item.built_by and not item.verified_by and item.id not in there
+    ]
+    assert not missing
+
+
+def test_a_drill_that_does_not_run_in_the_world_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["drill", "--world", "sim", "rollback-code"]) == 2
+    assert "rollback-code" in capsys.readouterr().err
