@@ -1,0 +1,98 @@
+"""``zepguard defects``: break the product on purpose, and see whether a drill notices."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zepguard.cli.failures import failing_as
+from zepguard.cli.stopping import stoppable
+from zepguard.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from zepguard.defects.matrix import Matrix, Tried
+
+__all__ = ["defects"]
+
+
+@click.command()
+@click.argument("wanted", nargs=-1, metavar="[DEFECT]...")
+@click.option("--list", "list_only", is_flag=True, help="List the defects, and try none.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=2, show_default=True, help="So many copies at once.")
+@click.option("--whole", is_flag=True, help="Ask every scenario of each defect, and not only until the first red one.")
+@click.option("--learn", is_flag=True, help="Write down which scenario saw which defect, for the next run's order.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the matrix here.",
+)
+def defects(
+    wanted: tuple[str, ...], list_only: bool, jobs: int, whole: bool, learn: bool, json_file: Path | None
+) -> int:
+    """Put each defect into a copy of the tree, and run the drills of world sim there until one is red.
+
+    DEFECT is a name of --list, or a patch file of your own; all of them, and the clean tree, if none is named. Needs a
+    checkout and git. Ends with 1 if a defect was not seen, with 3 if that could not be found out.
+    """
+    from zepguard.defects.copies import CopyError, checkout
+    from zepguard.defects.matrix import make_matrix
+    from zepguard.defects.order import Learnt
+    from zepguard.defects.patches import DefectError, choose, read_defects
+
+    with failing_as(ExitCode.ENVIRONMENT, CopyError):
+        root = checkout()
+    folder = root / "defects"
+    with failing_as(ExitCode.USAGE, DefectError):
+        chosen = choose(read_defects(folder), wanted)
+        learnt = Learnt.read(folder)
+    if list_only:
+        for one in chosen:
+            click.echo(f"{one.name:34} {one.part:10} {one.item:24} {one.breaks}")
+        return int(ExitCode.GO)
+    with failing_as(ExitCode.ENVIRONMENT, CopyError), stoppable():
+        matrix = make_matrix(root, chosen, learnt, jobs=jobs, whole=whole, clean=not wanted, tell=_tell)
+    _conclude(matrix)
+    if json_file is not None:
+        json_file.write_text(json.dumps(matrix.as_json(), indent=2, ensure_ascii=False), encoding="utf-8")
+    if learn and not matrix.interrupted:
+        matrix.learnt(learnt).write(folder)
+    return int(matrix.exit_code)
+
+
+def _tell(one: Tried) -> None:
+    """One row of the matrix."""
+    if not one.name:
+        click.echo(
+            f"{one.status.upper():8} the clean tree: {len(one.outcomes)} gates in {one.took_s:.0f} s {one.problem}"
+        )
+        return
+    click.echo(f"{one.status.upper():8} {one.name} ({one.took_s:.0f} s): {one.breaks or 'a patch of your own'}")
+    for red in one.red:
+        click.echo(f"         by {red.gate}\n            {red.problem}")
+    if one.status != "caught":
+        click.echo(f"         {one.problem or _why(one)}")
+
+
+def _why(one: Tried) -> str:
+    odd = [f"{each.gate}: {each.status}, {each.problem}" for each in one.outcomes if each.status != "passed"]
+    return "\n         ".join(odd) or f"{len(one.outcomes)} gates passed; {one.item or 'no item'} should have seen it"
+
+
+def _conclude(matrix: Matrix) -> None:
+    for alarm in matrix.false_alarms:
+        click.echo(f"FALSE ALARM {alarm.gate} is {alarm.status} on the clean tree: {alarm.problem}")
+    if matrix.clean is not None:
+        asked = "no defect" if matrix.whole else "no defect first"
+        for gate in matrix.idle:
+            click.echo(f"caught {asked}: {gate}")
+    numbers = {status: sum(one.status == status for one in matrix.tried) for status in dict.fromkeys(_STATUSES)}
+    told = ", ".join(f"{number} {status}" for status, number in numbers.items() if number)
+    click.echo(f"{matrix.exit_code.name}: {len(matrix.tried)} defects in {matrix.took_s:.0f} s: {told or 'none tried'}")
+
+
+_STATUSES = ("caught", "escaped", "stale", "broke", "void")
