@@ -49,7 +49,12 @@ def test_the_page_is_opened_and_told_of_where_it_cannot_be(
     reports: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr("click.launch", lambda url: opened.append(url) or 0)
+
+    def launch(url: str) -> int:
+        opened.append(url)
+        return 0
+
+    monkeypatch.setattr("click.launch", launch)
     assert run(["report", "--open", "--reports", str(reports)]) == 0
     assert opened == [str(reports / "stack" / "index.html")]
     monkeypatch.setattr("click.launch", lambda url: 1)

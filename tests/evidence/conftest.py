@@ -86,22 +86,33 @@ def full(evidence: Make, scenario: Make, timeline: Timeline) -> Evidence:
     modes = tuple((START + 10 * n, 2.0 if n < 50 else 1.0) for n in range(100))
     texts = {"1": "WRITE_ONLY", "2": "READ_WRITE"}
     panels = (
-        Panel(
-            title="Memory Mode (Current)", kind=PanelKind.STAT, unit="short", texts=texts, series=_one("mode", modes)
+        _panel(
+            title="Memory Mode (Current)",
+            kind=PanelKind.STAT,
+            unit="short",
+            texts=texts,
+            series=_one("mode", modes),
         ),
-        Panel(
+        _panel(
             title="Read Health",
             kind=PanelKind.STAT,
             unit="percentunit",
             thresholds=(Threshold(value=None, colour="red"), Threshold(value=0.9, colour="green")),
             series=_one("answered", points),
         ),
-        Panel(title="Downgrade Events", kind=PanelKind.TIMESERIES, unit="short", no_value="0 events"),
-        Panel(
-            title="Read/Write Request Rate", kind=PanelKind.TIMESERIES, unit="reqps", series=_one("reads", points) * 2
+        _panel(title="Downgrade Events", kind=PanelKind.TIMESERIES, unit="short", no_value="0 events"),
+        _panel(
+            title="Read/Write Request Rate",
+            kind=PanelKind.TIMESERIES,
+            unit="reqps",
+            series=_one("reads", points) * 2,
         ),
-        Panel(
-            title="Mode Timeline", kind=PanelKind.STATE_TIMELINE, unit="short", texts=texts, series=_one("mode", modes)
+        _panel(
+            title="Mode Timeline",
+            kind=PanelKind.STATE_TIMELINE,
+            unit="short",
+            texts=texts,
+            series=_one("mode", modes),
         ),
     )
     made: Evidence = evidence(
@@ -115,3 +126,7 @@ def full(evidence: Make, scenario: Make, timeline: Timeline) -> Evidence:
 
 def _one(name: str, points: tuple[tuple[float, float | None], ...]) -> tuple[Series, ...]:
     return (Series(name=name, points=points),)
+
+
+def _panel(**fields: Any) -> Panel:
+    return Panel.model_validate({"began": START, "ended": START + 990, **fields})

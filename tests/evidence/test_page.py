@@ -164,9 +164,33 @@ def test_offsets_and_ticks_are_round() -> None:
 
 
 def test_a_panel_without_samples_shows_what_the_dashboard_does() -> None:
-    panel = Panel(title="Downgrade Events", kind=PanelKind.TIMESERIES, unit="short", no_value="0 events")
+    panel = Panel(
+        title="Downgrade Events", kind=PanelKind.TIMESERIES, unit="short", began=0, ended=9, no_value="0 events"
+    )
     assert "0 events" in panel_svg(panel)
     health = Panel(
-        title="Read Health", kind=PanelKind.STAT, unit="percentunit", series=(Series(name="x", points=((1, None),)),)
+        title="Read Health",
+        kind=PanelKind.STAT,
+        unit="percentunit",
+        began=0,
+        ended=9,
+        series=(Series(name="x", points=((1, None),)),),
     )
     assert shown(health) == [("N/A", "none")]
+
+
+def test_a_line_is_broken_where_there_was_no_value() -> None:
+    points = ((0.0, 1.0), (1.0, 1.0), (2.0, None), (3.0, 1.0), (9.0, 1.0))
+    series = (Series(name="x", points=points),)
+    panel = Panel(title="t", kind=PanelKind.TIMESERIES, unit="short", began=0, ended=9, series=series)
+    root = ElementTree.fromstring(panel_svg(panel))
+    assert [len((one.get("points") or "").split()) for one in root.iter("polyline")] == [2]
+    assert len(list(root.iter("circle"))) == 2
+
+
+def test_a_mode_is_one_bar_as_long_as_it_lasts() -> None:
+    points = tuple((float(at), 2.0 if at < 6 else 1.0) for at in range(9))
+    texts, series = {"1": "WRITE_ONLY", "2": "READ_WRITE"}, (Series(name="mode", points=points),)
+    panel = Panel(title="t", kind=PanelKind.STATE_TIMELINE, unit="short", began=0, ended=9, texts=texts, series=series)
+    bars = [(one.get("class"), one.get("width")) for one in ElementTree.fromstring(panel_svg(panel)).iter("rect")]
+    assert bars == [("bar read-write", "200.0"), ("bar write-only", "100.0")]

@@ -170,16 +170,22 @@ class Series(_Value):
 
 
 class Panel(_Value):
-    """A panel of the dashboard with what Prometheus answered; ``texts`` names values (``1`` is ``WRITE_ONLY``)."""
+    """A panel of the dashboard with what Prometheus answered, from ``began`` to ``ended``.
+
+    ``texts`` names values (``1`` is ``WRITE_ONLY``), ``text_colours`` has the colours of those.
+    """
 
     title: str
     kind: PanelKind
     unit: str
+    began: float
+    ended: float
     about: str = ""
     no_value: str = "N/A"
     decimals: int | None = None
     thresholds: tuple[Threshold, ...] = ()
     texts: Mapping[str, str] = {}
+    text_colours: Mapping[str, str] = {}
     series: tuple[Series, ...] = ()
 
 

@@ -37,8 +37,8 @@ def ask_panels(asking: Asking, *, start: float, end: float, job: str = ".*") -> 
     step_s = max(1.0, math.ceil((end - start) / _POINTS))
     found = []
     for panel in json.loads(text)["dashboard"]["panels"]:
-        answers = list(_answers(panel, asking, start, end, step_s, job))
-        found.append(_panel(panel, tuple(answers)))
+        answers = _answers(panel, asking, start, end, step_s, job)
+        found.append(_panel(panel, tuple(answers), start, end))
     return tuple(found)
 
 
@@ -59,11 +59,11 @@ def _points(answer: Answer) -> Iterator[tuple[float, float | None]]:
     return ((at, value if math.isfinite(value) else None) for at, value in answer.points)
 
 
-def _panel(panel: Mapping[str, Any], series: tuple[Series, ...]) -> Panel:
+def _panel(panel: Mapping[str, Any], series: tuple[Series, ...], began: float, ended: float) -> Panel:
     shows = panel["fieldConfig"]["defaults"]
     steps = shows["thresholds"]["steps"]
-    texts = {
-        value: result["text"]
+    mapped = {
+        value: result
         for mapping in shows.get("mappings", [])
         if mapping["type"] == "value"
         for value, result in mapping["options"].items()
@@ -72,10 +72,13 @@ def _panel(panel: Mapping[str, Any], series: tuple[Series, ...]) -> Panel:
         title=panel["title"],
         kind=PanelKind(panel["type"]),
         unit=shows["unit"],
+        began=began,
+        ended=ended,
         about=panel.get("description", ""),
         no_value=shows.get("noValue", "N/A"),
         decimals=shows.get("decimals"),
         thresholds=tuple(Threshold(value=one["value"], colour=one["color"]) for one in steps),
-        texts=texts,
+        texts={value: result["text"] for value, result in mapped.items()},
+        text_colours={value: result["color"] for value, result in mapped.items()},
         series=series,
     )
