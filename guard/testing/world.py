@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING
 
 from guard.core.settings import Settings, read_settings
@@ -36,6 +37,8 @@ class Guarded:
     store: FakeStore
     zep: FakeZep
     seen: EventRecorder
+    _programs: Iterator[str] = field(repr=False)
+    """A name for each process of the fleet: one that fails is a witness of its own."""
 
     def another(self, environ: Mapping[str, str] | None = None) -> Guarded:
         """One more process of the same fleet: the same clock, store and Zep, a recorder of its own.
@@ -44,7 +47,7 @@ class Guarded:
             environ: variables that differ from those of ``read_write``; by default the settings are the same.
         """
         settings = self.settings if environ is None else read_settings({**_READ_WRITE, **environ})
-        return _over(settings, self.clock, self.store, self.zep)
+        return _over(settings, self.clock, self.store, self.zep, self._programs)
 
     def for_asyncio(self) -> AsyncMemoryService:
         """The same for coroutines, as one more process of the fleet; ``seen`` sees it too.
@@ -58,7 +61,7 @@ class Guarded:
 
         return AsyncMemoryService(
             self.settings,
-            program="guard.testing.asyncio",
+            program=next(self._programs),
             store=lambda: AsyncFakeStore(self.store),
             zep=lambda: AsyncFakeZep(self.zep),
             telemetry=self.seen,
@@ -83,18 +86,19 @@ def guarded(environ: Mapping[str, str] | None = None, *, wall: float = 1_700_000
     """
     settings = read_settings({**_READ_WRITE, **(environ or {})})
     clock = FakeClock(wall)
-    return _over(settings, clock, FakeStore(clock, settings.policy), FakeZep(clock))
+    programs = (f"guard.testing.{number}" for number in count(1))
+    return _over(settings, clock, FakeStore(clock, settings.policy), FakeZep(clock), programs)
 
 
-def _over(settings: Settings, clock: FakeClock, store: FakeStore, zep: FakeZep) -> Guarded:
+def _over(settings: Settings, clock: FakeClock, store: FakeStore, zep: FakeZep, programs: Iterator[str]) -> Guarded:
     seen = EventRecorder(clock)
     memory = MemoryService(
         settings,
-        program="guard.testing",
+        program=next(programs),
         store=lambda: store,
         zep=lambda: zep,
         telemetry=seen,
         monotonic=clock.monotonic,
         wall=clock.wall,
     )
-    return Guarded(memory=memory, settings=settings, clock=clock, store=store, zep=zep, seen=seen)
+    return Guarded(memory=memory, settings=settings, clock=clock, store=store, zep=zep, seen=seen, _programs=programs)

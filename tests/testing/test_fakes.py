@@ -247,3 +247,25 @@ def test_variables_of_the_process_count_for_nothing(monkeypatch: pytest.MonkeyPa
     assert guarded().memory.mode() == "read_write"
     with pytest.raises(SettingsError, match="ZEP_TIMEOUT_MS"):
         guarded({"ZEP_TIMEOUT_MS": "soon"})
+
+
+def test_each_process_of_the_fleet_is_a_witness_of_its_own() -> None:
+    app = guarded({"ZEP_FAILURE_WITNESSES": "3"})
+    fleet = [app, app.another(), app.another()]
+    app.zep.fails("timeout")
+    for number, one in enumerate(fleet):
+        assert app.memory.mode().value == "read_write"
+        read(one, f"t{number}")
+        app.clock.advance(1)
+    assert [one.memory.mode().value for one in fleet] == ["write_only"] * 3
+
+
+def test_a_process_for_asyncio_is_a_witness_too() -> None:
+    app = guarded({"ZEP_FAILURE_WITNESSES": "3"})
+    app.zep.fails("timeout")
+    read(app, "t0")
+    for number in (1, 2):
+        assert app.memory.mode().value == "read_write"
+        asyncio.run(app.for_asyncio().read_context(user_id="u", thread_id=f"t{number}"))
+        app.clock.advance(1)
+    assert app.memory.mode().value == "write_only"
