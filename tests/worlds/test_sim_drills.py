@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-REAL_S_MAX = 20.0
+import pytest
+
+REAL_S_MAX = 80.0
 
 MUTANT = """
 import importlib.util, sys
@@ -25,12 +27,33 @@ sys.exit(main())
 """
 
 
+UNSEEN = """
+import sys
+from chaos.fault import Receipt
+from zepguard.worlds.sim import wire
+wire._OnWire.seen = lambda self: Receipt(fault="black-hole", seen=False, how="nothing was hit")
+from zepguard.cli import main
+sys.argv[0] = "zepguard"
+sys.exit(main())
+"""
+
+
+KEY_UNSEEN = """
+import sys
+from zepguard.worlds.sim import SimWorld
+SimWorld.key_refused = lambda self: ""
+from zepguard.cli import main
+sys.argv[0] = "zepguard"
+sys.exit(main())
+"""
+
+
 def drill(
     folder: Path, *arguments: str, before: tuple[str, ...] = ("-m", "zepguard"), **places: Any
 ) -> tuple[int, dict[str, object]]:
     """Run ``zepguard drill --world sim`` in a process of its own; its exit code and its results."""
     argv = [sys.executable, *before, "drill", "--world", "sim", "--report", str(folder), *arguments]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120, **places)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=900, **places)
     assert (folder / "results.json").exists(), done.stdout + done.stderr
     return done.returncode, json.loads((folder / "results.json").read_text())
 
@@ -52,6 +75,21 @@ def test_the_whole_feature_set_passes_quickly_with_the_checklists_own_durations(
 def test_with_403_taken_out_of_the_guards_auth_set_drill_4_goes_red(tmp_path: Path) -> None:
     code, results = drill(tmp_path, "4", before=("-c", MUTANT))
     assert (code, results["verdict"]) == (1, "failed")
+
+
+@pytest.mark.parametrize("item", ["drill5-logs", "drill5-restore"])
+def test_a_scenario_whose_fault_was_not_seen_is_void_and_the_run_inconclusive(tmp_path: Path, item: str) -> None:
+    """Whether the fault is left to the clean-up (drill5-logs) or taken off by a step; all steps of the first held."""
+    code, results = drill(tmp_path, item, before=("-c", UNSEEN))
+    assert (code, results["verdict"]) == (3, "void")
+    scenarios = [scenario for one in results["drills"] for scenario in one["scenarios"]]
+    assert scenarios[0]["status"] == "void"
+    assert "the fault black-hole was never seen to act (nothing was hit)" in scenarios[0]["problem"]
+
+
+def test_a_bad_key_that_nobody_was_seen_to_refuse_makes_the_scenario_void(tmp_path: Path) -> None:
+    code, results = drill(tmp_path, "drill4-gauge", before=("-c", KEY_UNSEEN))
+    assert (code, results["verdict"]) == (3, "void")
 
 
 def test_the_callers_variables_and_folder_do_not_matter(tmp_path: Path) -> None:
