@@ -233,6 +233,13 @@ def several_sent(world: World, drill: Drill, count: int, message: str, thread: s
         drill.turns.append(world.say(f"{message} {number}", thread=thread))
 
 
+@when(parsers.parse('a message of {length:d} characters is sent to thread "{thread}"'))
+def long_sent(world: World, drill: Drill, length: int, thread: str) -> None:
+    """Words, and no two parts alike."""
+    words = " ".join("north east south west"[: 5 + number % 17] for number in range(length))
+    drill.turns.append(world.say(words[: length - 1] + ".", thread=thread))
+
+
 @when(parsers.parse("for {minutes:d} min a message is sent every {gap:d} s, each to a thread of its own"))
 def sent_for_minutes(world: World, drill: Drill, minutes: int, gap: int) -> None:
     """Reads that no cache can answer, at an even pace."""
@@ -470,6 +477,17 @@ def held_so_many(world: World, limit: str, count: str, thread: str) -> None:
     while len(stored := world.stored_messages(thread)) < 2 * int(count):
         assert patience.left(), f"Zep holds {len(stored)} messages of {thread} after {limit} s"
     assert [message.role for message in stored] == ["user", "assistant"] * int(count)
+
+
+@then(parsers.parse('within {limit:d} s the parts that Zep holds of thread "{thread}" are the whole message'))
+def held_in_parts(world: World, drill: Drill, limit: int, thread: str) -> None:
+    """What the person wrote last, however it was cut; and its reply."""
+    message, patience = drill.turns[-1].message, world.within(float(limit))
+    while not (stored := world.stored_messages(thread)) or stored[-1].role != "assistant":
+        assert patience.left(), f"Zep holds {len(stored)} messages and no reply after {limit} s"
+    parts = [one.content for one in stored if one.role == "user"]
+    assert "".join(parts) == message, f"{sum(map(len, parts))} of {len(message)} characters in {len(parts)} parts"
+    world.saw(f"{len(message)} characters in {len(parts)} parts in Zep")
 
 
 @then(parsers.parse('what Zep holds of thread "{thread}" has the word "{word}"'))
