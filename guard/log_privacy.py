@@ -41,10 +41,13 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 Count = Callable[[tuple[Finding, ...]], None]
 
 _regions: tuple[str, ...] = DEFAULT_REGIONS
+_asked_for: tuple[str, ...] = ()
 
 
 def use_regions(regions: tuple[str, ...]) -> None:
     """Have the log lines of this process redacted as the outbox is (``ZEPGUARD_PII_REGIONS``).
+
+    A process has one log: what one service asked for stays when another asks for something else.
 
     Args:
         regions: as ``guard.pii.redact`` takes them.
@@ -52,9 +55,9 @@ def use_regions(regions: tuple[str, ...]) -> None:
     Raises:
         UnknownRegion: for a code without a numbering plan.
     """
-    global _regions
+    global _regions, _asked_for
     redact("", regions=regions)
-    _regions = regions
+    _regions = _asked_for = tuple(dict.fromkeys((*_asked_for, *regions)))
 
 
 def _redaction(text: str) -> Redaction:

@@ -171,16 +171,28 @@ def test_a_line_is_written_though_nothing_can_be_counted(log_file: Path, monkeyp
     assert line(log_file)["value"] == "[EMAIL]"
 
 
+@pytest.fixture
+def no_service_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_privacy, "_regions", log_privacy.DEFAULT_REGIONS)
+    monkeypatch.setattr(log_privacy, "_asked_for", ())
+
+
+@pytest.mark.usefixtures("no_service_yet")
 def test_regions_are_those_of_the_settings(environ: dict[str, str]) -> None:
     """The service of a process says which."""
-    try:
-        MemoryService.from_env({**environ, "ZEPGUARD_PII_REGIONS": "DE"}).close()
-        assert event(text="tel 030 901820")["text"] == "tel [PHONE]"
-        assert event(text="(415) 555-2671")["text"] == "(415) 555-2671"
-        with pytest.raises(UnknownRegion):
-            log_privacy.use_regions(("ZZ",))
-    finally:
-        log_privacy.use_regions(log_privacy.DEFAULT_REGIONS)
+    MemoryService.from_env({**environ, "ZEPGUARD_PII_REGIONS": "DE"}).close()
+    assert event(text="tel 030 901820")["text"] == "tel [PHONE]"
+    assert event(text="(415) 555-2671")["text"] == "(415) 555-2671"
+    with pytest.raises(UnknownRegion):
+        log_privacy.use_regions(("ZZ",))
+
+
+@pytest.mark.usefixtures("no_service_yet")
+def test_a_second_service_takes_no_region_from_the_first(environ: dict[str, str]) -> None:
+    """Both write to the one log of the process."""
+    for regions in ("TR", "US", ""):
+        MemoryService.from_env({**environ, "ZEPGUARD_PII_REGIONS": regions}).close()
+    assert event(text="0532 123 45 67 or (415) 555-2671")["text"] == "[PHONE] or [PHONE]"
 
 
 ADDRESSES = st.builds(
