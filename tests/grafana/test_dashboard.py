@@ -105,6 +105,30 @@ def test_every_panel_has_a_unit_thresholds_and_the_variables(posted: dict[str, A
             assert 'job=~"$job", instance=~"$instance"' in target["expr"]
 
 
+@pytest.mark.parametrize(
+    ("title", "value", "colour"),
+    [
+        ("Write Health", 0.991, "green"),
+        ("Write Health", 0.989, "red"),
+        ("Read Health", 0.91, "green"),
+        ("Read Health", 0.89, "red"),
+        ("Cache Hit Rate", 0.41, "green"),
+        ("Cache Hit Rate", 0.31, "yellow"),
+        ("Cache Hit Rate", 0.29, "red"),
+        ("Context Failures", 4.9, "yellow"),
+        ("Context Failures", 5.1, "red"),
+        ("Downgrade Events", 1, "red"),
+        ("Circuit Breaker Opens", 0, "green"),
+        ("Circuit Breaker Opens", 1, "red"),
+    ],
+)
+def test_the_checklists_numbers_colour_a_panel(panels: dict[str, Panel], title: str, value: float, colour: str) -> None:
+    """The figures are copied from the checklist here, and stand in budgets.toml."""
+    steps = panels[title]["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    reached = [step["color"] for step in steps if step["value"] is None or step["value"] <= value]
+    assert reached[-1] == colour
+
+
 # --- what it shows, by a real Prometheus ---
 
 
