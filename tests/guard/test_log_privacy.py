@@ -19,6 +19,7 @@ from guard import MemoryService, log_privacy, logs
 from guard.errors import UnknownRegion
 from guard.log_privacy import RedactingFilter, name_of_id, redact_event
 from guard.metrics.instruments import PII_REDACTIONS
+from guard.pii import DEFAULT_REGIONS
 
 ADDRESS = "ayse.yilmaz@example.com"
 NUMBER = "+90 532 123 45 67"
@@ -173,7 +174,7 @@ def test_a_line_is_written_though_nothing_can_be_counted(log_file: Path, monkeyp
 
 @pytest.fixture
 def no_service_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_privacy, "_regions", log_privacy.DEFAULT_REGIONS)
+    monkeypatch.setattr(log_privacy, "_regions", DEFAULT_REGIONS)
     monkeypatch.setattr(log_privacy, "_asked_for", ())
 
 
