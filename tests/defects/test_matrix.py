@@ -36,7 +36,7 @@ def tried(status: str, name: str = "one", gates: tuple[tuple[str, str], ...] = (
 
 
 def matrix(*rows: Tried, clean: Tried | None = None, interrupted: bool = False) -> Matrix:
-    return Matrix(tried=rows, clean=clean, took_s=1.0, interrupted=interrupted, whole=False)
+    return Matrix(tried=rows, clean=clean, took_s=1.0, cpu_s=1.0, interrupted=interrupted, whole=False, all_gates=True)
 
 
 CLEAN = tried("passed", "", (("a", "passed"), ("b", "passed")))
@@ -61,6 +61,7 @@ def test_a_gate_that_is_red_on_the_clean_tree_proves_nothing() -> None:
     assert found.exit_code is ExitCode.INCONCLUSIVE
     assert [one.gate for one in found.false_alarms] == ["a"]
     assert matrix(tried("caught"), clean=tried("failed", "")).exit_code is ExitCode.INCONCLUSIVE
+    assert matrix(tried("caught")).exit_code is ExitCode.INCONCLUSIVE
 
 
 def test_nothing_tried_is_inconclusive_and_a_stopped_run_aborted() -> None:
@@ -93,6 +94,7 @@ def test_a_defect_is_caught_one_that_only_crashes_is_not_and_a_stale_one_is_told
         "stale": "stale",
     }
     assert "ValueError" in told["crash"]["problem"]
+    assert told["gauge-of-the-base-mode"]["outcomes"][-1]["gate"].startswith("@drill4-gauge")
     assert "no longer applies" in told["stale"]["problem"]
 
 

@@ -22,6 +22,9 @@ __all__ = ["defects"]
 @click.argument("wanted", nargs=-1, metavar="[DEFECT]...")
 @click.option("--list", "list_only", is_flag=True, help="List the defects, and try none.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=2, show_default=True, help="So many copies at once.")
+@click.option(
+    "--every", type=click.IntRange(1, 1000), default=1, metavar="N", help="Try a sample: every Nth defect of the list."
+)
 @click.option("--whole", is_flag=True, help="Ask every scenario of each defect, and not only until the first red one.")
 @click.option("--learn", is_flag=True, help="Write down which scenario saw which defect, for the next run's order.")
 @click.option(
@@ -32,12 +35,19 @@ __all__ = ["defects"]
     help="Write the matrix here.",
 )
 def defects(
-    wanted: tuple[str, ...], list_only: bool, jobs: int, whole: bool, learn: bool, json_file: Path | None
+    wanted: tuple[str, ...],
+    list_only: bool,
+    jobs: int,
+    every: int,
+    whole: bool,
+    learn: bool,
+    json_file: Path | None,
 ) -> int:
     """Put each defect into a copy of the tree, and run the drills of world sim there until one is red.
 
-    DEFECT is a name of --list, or a patch file of your own; all of them, and the clean tree, if none is named. Needs a
-    checkout and git. Ends with 1 if a defect was not seen, with 3 if that could not be found out.
+    DEFECT is a name of --list, or a patch file of your own; all of them if none is named. A scenario that is red on
+    the tree without a defect too has seen nothing. Needs a checkout and git. Ends with 1 if a defect was not seen, with
+    3 if that could not be found out.
     """
     from zepguard.defects.copies import CopyError, checkout
     from zepguard.defects.matrix import make_matrix
@@ -48,18 +58,19 @@ def defects(
         root = checkout()
     folder = root / "defects"
     with failing_as(ExitCode.USAGE, DefectError):
-        chosen = choose(read_defects(folder), wanted)
+        chosen = choose(read_defects(folder), wanted)[::every]
         learnt = Learnt.read(folder)
     if list_only:
         for one in chosen:
             click.echo(f"{one.name:34} {one.part:10} {one.item:24} {one.breaks}")
         return int(ExitCode.GO)
     with failing_as(ExitCode.ENVIRONMENT, CopyError), stoppable():
-        matrix = make_matrix(root, chosen, learnt, jobs=jobs, whole=whole, clean=not wanted, tell=_tell)
+        all_of_them = not wanted and every == 1
+        matrix = make_matrix(root, chosen, learnt, jobs=jobs, whole=whole, clean=all_of_them, tell=_tell)
     _conclude(matrix)
     if json_file is not None:
         json_file.write_text(json.dumps(matrix.as_json(), indent=2, ensure_ascii=False), encoding="utf-8")
-    if learn and not matrix.interrupted:
+    if learn:
         matrix.learnt(learnt).write(folder)
     return int(matrix.exit_code)
 
@@ -86,13 +97,16 @@ def _why(one: Tried) -> str:
 def _conclude(matrix: Matrix) -> None:
     for alarm in matrix.false_alarms:
         click.echo(f"FALSE ALARM {alarm.gate} is {alarm.status} on the clean tree: {alarm.problem}")
-    if matrix.clean is not None:
+    if matrix.all_gates:
         asked = "no defect" if matrix.whole else "no defect first"
         for gate in matrix.idle:
             click.echo(f"caught {asked}: {gate}")
     numbers = {status: sum(one.status == status for one in matrix.tried) for status in dict.fromkeys(_STATUSES)}
     told = ", ".join(f"{number} {status}" for status, number in numbers.items() if number)
-    click.echo(f"{matrix.exit_code.name}: {len(matrix.tried)} defects in {matrix.took_s:.0f} s: {told or 'none tried'}")
+    click.echo(
+        f"{matrix.exit_code.name}: {len(matrix.tried)} defects in {matrix.took_s:.0f} s "
+        f"({matrix.cpu_s:.0f} s of processor time): {told or 'none tried'}"
+    )
 
 
 _STATUSES = ("caught", "escaped", "stale", "broke", "void")

@@ -37,13 +37,17 @@ _SEE_ANY_CHANGE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What to run in a copy: ``kind`` is ``scenarios`` or ``checks``; ``outcomes`` is the file to write."""
+    """What to run in a copy: ``kind`` is ``scenarios`` or ``checks``; ``outcomes`` is the file to write.
+
+    ``only`` is None where all gates are run that there are.
+    """
 
     root: str
     kind: str
     first: tuple[str, ...]
     until_red: bool
     outcomes: str
+    only: tuple[str, ...] | None = None
 
     def write(self, path: Path) -> None:
         """Write it for the child."""
@@ -73,6 +77,8 @@ def _check_origin(root: str) -> None:
             raise ImportError(f"{name} was imported from {file}, and not from the copy in {root}")
 
 
+_RAN = (0, 1, 2)
+"""Pytest's codes: all passed, some failed, stopped at the first red gate."""
 _QUIETLY = ("-q", "--import-mode=importlib", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 
 Tell = Callable[[dict[str, object]], None]
@@ -86,7 +92,12 @@ def _run_scenarios(plan: Plan, tell: Tell) -> int:
     from zepguard.drills.plugin import DrillPlugin
     from zepguard.worlds.sim import SimWorld
 
-    watch = Watch(first=plan.first, until_red=plan.until_red, tell=lambda outcome: tell(outcome.as_json()))
+    watch = Watch(
+        first=plan.first,
+        until_red=plan.until_red,
+        only=plan.only,
+        tell=lambda outcome: tell(outcome.as_json()),
+    )
 
     def told(outcome: ScenarioOutcome) -> None:
         if outcome.status == "void":
@@ -104,6 +115,7 @@ def _run_checks(plan: Plan, tell: Tell) -> int:
     watch = Watch(
         first=plan.first,
         until_red=plan.until_red,
+        only=plan.only,
         tell=lambda outcome: tell(outcome.as_json()),
         leave_out=_SEE_ANY_CHANGE,
     )
@@ -117,7 +129,7 @@ def _pytest(arguments: list[str], plugins: list[object]) -> int:
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         code = pytest.main([*arguments, *alone, *_QUIETLY], plugins=plugins)
-    if code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):
+    if code in _RAN:
         return 0
     print(output.getvalue(), file=sys.stderr)
     return int(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -68,13 +69,19 @@ class Tried:
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix:
-    """Defects by gates. ``clean`` is the whole tree's, or None where it was not asked."""
+    """Defects by gates.
+
+    ``clean`` is what the tree without a defect says: all gates, or only those that have caught something; None if
+    there was no time to ask. ``cpu_s`` is what all children took of the processors.
+    """
 
     tried: tuple[Tried, ...]
     clean: Tried | None
     took_s: float
+    cpu_s: float
     interrupted: bool
     whole: bool
+    all_gates: bool
 
     @property
     def false_alarms(self) -> tuple[Outcome, ...]:
@@ -95,9 +102,9 @@ class Matrix:
             return ExitCode.ABORTED
         if any(one.status == "escaped" for one in self.tried):
             return ExitCode.NO_GO
-        sure = all(one.status == "caught" for one in self.tried) and not self.false_alarms
-        clean = self.clean is None or self.clean.status == "passed"
-        return ExitCode.GO if sure and clean and self.tried else ExitCode.INCONCLUSIVE
+        sure = all(one.status == "caught" for one in self.tried) and bool(self.tried)
+        clean = self.clean is not None and self.clean.status == "passed"
+        return ExitCode.GO if sure and clean else ExitCode.INCONCLUSIVE
 
     def learnt(self, before: Learnt) -> Learnt:
         """What the next run can go by."""
@@ -106,7 +113,7 @@ class Matrix:
             if one.status == "caught":
                 caught[one.name] = [red.gate for red in one.red]
         seconds = dict(before.seconds)
-        if self.clean is not None:
+        if self.clean is not None and self.all_gates:
             seconds = {one.gate: one.took_s for one in self.clean.outcomes}
             known = set(seconds)
             caught = {name: [gate for gate in gates if gate in known] for name, gates in caught.items()}
@@ -117,6 +124,7 @@ class Matrix:
         return {
             "verdict": self.exit_code.name.lower(),
             "took_s": round(self.took_s, 1),
+            "cpu_s": round(self.cpu_s, 1),
             "whole": self.whole,
             "clean": None if self.clean is None else self.clean.as_json(),
             "idle": self.idle,
@@ -142,10 +150,10 @@ def make_matrix(
         learnt: which gates to ask first.
         jobs: so many at once.
         whole: ask all gates of each defect, and not only as far as the first red one.
-        clean: ask all gates of the clean tree too.
+        clean: ask all gates of the clean tree, and not only those that have caught something.
         tell: called with each as soon as it was tried.
     """
-    began = time.monotonic()
+    began, cpu_began = time.monotonic(), _children_cpu_s()
     done: list[Tried] = []
     interrupted = False
     with Copies(root) as copies, _Children() as children, ThreadPoolExecutor(jobs) as pool:
@@ -155,6 +163,10 @@ def make_matrix(
         try:
             for future in as_completed(asked):
                 done.append(future.result())
+                tell(done[-1])
+            caught_by = sorted({red.gate for one in done if one.name for red in one.red})
+            if caught_by and not clean:
+                done.append(pool.submit(trials.clean, caught_by).result())
                 tell(done[-1])
         except KeyboardInterrupt:
             interrupted = True
@@ -166,9 +178,16 @@ def make_matrix(
         tried=tuple(sorted((one for one in done if one.name), key=lambda one: place[one.name])),
         clean=next((one for one in done if not one.name), None),
         took_s=time.monotonic() - began,
+        cpu_s=_children_cpu_s() - cpu_began,
         interrupted=interrupted,
         whole=whole,
+        all_gates=clean,
     )
+
+
+def _children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class _Children:
@@ -239,11 +258,11 @@ class _Trials:
         self._learnt = learnt
         self._whole = whole
 
-    def clean(self) -> Tried:
-        """Ask all gates of the clean tree."""
+    def clean(self, only: Sequence[str] | None = None) -> Tried:
+        """Ask gates of the clean tree, all if none is named."""
         began = time.monotonic()
         with self._copies.another() as copy:
-            outcomes, problem = self._ask(copy, ("checks", "scenarios"), [], until_red=False)
+            outcomes, problem = self._ask(copy, ("checks", "scenarios"), [], until_red=False, only=only)
         passed = not problem and all(one.status == "passed" for one in outcomes)
         return Tried(
             name="",
@@ -280,12 +299,20 @@ class _Trials:
         )
 
     def _ask(
-        self, copy: Path, kinds: Sequence[str], first: Sequence[str], *, until_red: bool
+        self,
+        copy: Path,
+        kinds: Sequence[str],
+        first: Sequence[str],
+        *,
+        until_red: bool,
+        only: Sequence[str] | None = None,
     ) -> tuple[list[Outcome], str]:
         outcomes: list[Outcome] = []
         problems: list[str] = []
         for kind in kinds:
-            found, problem = self._run(copy, kind, first, until_red=until_red)
+            if only is not None and not any(gate.startswith("@") == (kind == "scenarios") for gate in only):
+                continue
+            found, problem = self._run(copy, kind, first, until_red=until_red, only=only)
             outcomes += found
             if problem:
                 problems.append(f"{kind}: {problem}")
@@ -293,9 +320,18 @@ class _Trials:
                 break
         return outcomes, "; ".join(problems)
 
-    def _run(self, copy: Path, kind: str, first: Sequence[str], *, until_red: bool) -> tuple[list[Outcome], str]:
+    def _run(
+        self, copy: Path, kind: str, first: Sequence[str], *, until_red: bool, only: Sequence[str] | None
+    ) -> tuple[list[Outcome], str]:
         plan, told, said = (copy.parent / f"{kind}.{ending}" for ending in ("plan", "outcomes", "output"))
-        Plan(root=str(copy), kind=kind, first=tuple(first), until_red=until_red, outcomes=str(told)).write(plan)
+        Plan(
+            root=str(copy),
+            kind=kind,
+            first=tuple(first),
+            until_red=until_red,
+            outcomes=str(told),
+            only=None if only is None else tuple(only),
+        ).write(plan)
         try:
             code = self._children.run([sys.executable, "-m", "zepguard.defects.child", str(plan)], copy, said)
         except subprocess.TimeoutExpired:

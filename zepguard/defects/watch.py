@@ -40,6 +40,7 @@ class Watch:
         until_red: stop at the first red one.
         tell: called with each outcome.
         leave_out: gates that are not run.
+        only: gates that are run, and no other; all if None.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Watch:
         until_red: bool,
         tell: Callable[[Outcome], None],
         leave_out: Sequence[str] = (),
+        only: Sequence[str] | None = None,
     ) -> None:
         self._place = {name: number for number, name in enumerate(first)}
         self._until_red = until_red
         self._tell = tell
         self._leave_out = frozenset(leave_out)
+        self._only = None if only is None else frozenset(only)
         self._found: tuple[str, str] | None = None
         self._void_after = ""
 
@@ -64,8 +67,11 @@ class Watch:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Put them into the order asked for."""
-        items[:] = [item for item in items if gate_of(item) not in self._leave_out]
+        items[:] = [item for item in items if self._wanted(gate_of(item))]
         items.sort(key=lambda item: self._place_of(gate_of(item)))
+
+    def _wanted(self, gate: str) -> bool:
+        return gate not in self._leave_out and (self._only is None or gate in self._only)
 
     def _place_of(self, gate: str) -> int:
         names = (gate, *(word for word in gate.split() if word.startswith("@")))
