@@ -22,15 +22,14 @@ Feature: Rollback
   @rollback-force
   Scenario: option 2, --force rollback --ttl 900 holds write_only for 15 min, and the next message restores
     When an operator runs zep_mode --force rollback --ttl 900
-    Then zep_mode --status shows "Forced mode: write_only (reason=rollback, remaining=~900s)"
-    And zep_mode --status shows "Effective mode: write_only"
-    When "early on" is sent to thread "rollback-drill"
-    And 600 s pass
-    And "ten minutes later" is sent to thread "rollback-drill"
+    And "early on" is sent to thread "rollback-drill"
+    And 300 s pass
+    And "five minutes later" is sent to thread "rollback-drill"
     Then memory_zep_read_requests_total has not risen
+    And zep_mode --status shows "Forced mode: write_only (reason=rollback, remaining=~900s)"
     And every message is answered
     And within 60 s Zep holds all messages of thread "rollback-drill", each once and in order
-    When 300 s pass
+    When 600 s pass
     And "fifteen minutes later" is sent to thread "rollback-drill"
     Then zep_mode --status shows "Forced mode: None"
     And zep_mode --status shows "Effective mode: read_write"
@@ -71,13 +70,12 @@ Feature: Rollback
   @downgrade-manual
   Scenario: --force consecutive_failures --ttl 600 works as an override
     When an operator runs zep_mode --force consecutive_failures --ttl 600
-    Then zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~600s)"
-    And zep_mode --status shows "Effective mode: write_only"
+    And "is anybody there" is sent to thread "override-drill"
+    Then memory_zep_read_requests_total has not risen
+    And zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~600s)"
     And memory_mode_forced_total{reason="consecutive_failures"} has risen by 1
     And memory_zep_downgrades_total has not risen for any reason
-    When "is anybody there" is sent to thread "override-drill"
-    Then every message is answered
-    And memory_zep_read_requests_total has not risen
+    And every message is answered
     And within 60 s Zep holds all messages of thread "override-drill", each once and in order
     When 600 s pass
     And "and now" is sent to thread "override-drill"
