@@ -1,5 +1,7 @@
 """A watched world is the same world; what was seen is what was done."""
 
+import subprocess
+import sys
 from contextlib import closing
 from typing import Any
 
@@ -96,3 +98,10 @@ def test_what_is_not_watched_is_passed_on() -> None:
     world: Any = watched(inner, Watch(inner, now=lambda: 0.0))
     assert world.evidence is inner.evidence
     assert world.name == "staging"
+
+
+def test_importing_evidence_reads_no_environment_and_loads_no_framework() -> None:
+    """World sim makes its own environment; what prometheus-client or Django read before would be the caller's."""
+    asked = "import sys, zepguard.drills.report, zepguard.evidence; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=60)
+    assert not {"prometheus_client", "django", "celery", "redis"} & set(done.stdout.split())

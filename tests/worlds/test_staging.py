@@ -11,9 +11,9 @@ import pytest
 
 from zepguard.cli import run
 from zepguard.drills.catalogue import catalogue
+from zepguard.masking import Mask
 from zepguard.worlds.staging import StagingConfig, StagingConfigError, StagingWorld, rehearse
 from zepguard.worlds.staging.commands import Commands
-from zepguard.worlds.staging.masking import Mask
 from zepguard.worlds.staging.template import CommandTemplate
 from zepguard.worlds.world import WorldError
 

@@ -1,7 +1,7 @@
 """No secret of a run is in its folder: every text passes here on its way into a file.
 
 What is known to be a secret goes by its value, in each form in which a file may hold it; what looks like one by the
-name beside it goes too (``zepguard.worlds.staging.masking``).
+name beside it goes too (``zepguard.masking``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
 from zepguard.evidence.model import Evidence
-from zepguard.worlds.staging.masking import MASK, Mask, is_secret_name
+from zepguard.masking import MASK, Mask, is_secret_name
 
 __all__ = ["mask_of", "masked", "secrets_among"]
 

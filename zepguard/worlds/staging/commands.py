@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from zepguard.worlds.staging.masking import Mask
+from zepguard.masking import Mask
 from zepguard.worlds.staging.template import CommandTemplate
 from zepguard.worlds.world import WorldError
 

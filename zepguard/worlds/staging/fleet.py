@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from zepguard.masking import Mask
 from zepguard.worlds.real_time import Progress, RealPatience
 from zepguard.worlds.staging.commands import Commands, Done
 from zepguard.worlds.staging.config import StagingConfig
-from zepguard.worlds.staging.masking import Mask
 from zepguard.worlds.world import CommandResult, WorldError
 
 __all__ = ["Fleet"]

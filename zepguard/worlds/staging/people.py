@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from zepguard.masking import Mask
 from zepguard.worlds.staging.commands import Commands
 from zepguard.worlds.staging.config import StagingConfig
-from zepguard.worlds.staging.masking import Mask
 from zepguard.worlds.world import WorldError
 
 __all__ = ["People"]

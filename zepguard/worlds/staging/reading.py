@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from chaos.errors import SettingRefused
 from chaos.target import require_http_url
+from zepguard.masking import Mask
 from zepguard.time_scale import check_time_scale
-from zepguard.worlds.staging.masking import Mask
 from zepguard.worlds.staging.template import CommandTemplate
 
 __all__ = ["Reading", "StagingConfigError"]

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from chaos.errors import ChaosError
 from chaos.faults import fault_named
+from zepguard.masking import MASK, Mask, is_secret_name
 from zepguard.worlds.staging.config import StagingConfig
 from zepguard.worlds.staging.faults import is_http_level, target_of
-from zepguard.worlds.staging.masking import MASK, Mask, is_secret_name
 from zepguard.worlds.staging.template import CommandTemplate
 from zepguard.worlds.world import WorldError
 

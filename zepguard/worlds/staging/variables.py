@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from zepguard.masking import Mask, is_secret_name
 from zepguard.worlds.staging.commands import Commands
 from zepguard.worlds.staging.config import StagingConfig
-from zepguard.worlds.staging.masking import Mask, is_secret_name
 
 __all__ = ["Variables"]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from zepguard.masking import Mask
 from zepguard.worlds.chat import post_turn
 from zepguard.worlds.real_time import Progress, RealPatience, RealTime
 from zepguard.worlds.scrape import read_metrics
@@ -19,7 +20,6 @@ from zepguard.worlds.staging.faults import Faults
 from zepguard.worlds.staging.fleet import Fleet
 from zepguard.worlds.staging.journal import Journal
 from zepguard.worlds.staging.log import Log
-from zepguard.worlds.staging.masking import Mask
 from zepguard.worlds.staging.people import People
 from zepguard.worlds.staging.variables import Variables
 from zepguard.worlds.world import CommandResult, Metrics, StoredMessage, Turn, WorldError
