@@ -43,6 +43,7 @@ class OutboxOperator:
     Args:
         service: the guard; its store and its way to Zep are used.
         rows: the outbox.
+        apart: this process serves no turns itself: without a shared store it reaches nobody's contexts.
         pause: waits so many seconds.
         clock: gives unix seconds.
     """
@@ -52,10 +53,12 @@ class OutboxOperator:
         service: MemoryService,
         rows: OutboxRows,
         *,
+        apart: bool = False,
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._service = service
+        self._apart = apart
         self._rows = rows
         self._pause = pause
         self._clock = clock
@@ -126,6 +129,11 @@ class OutboxOperator:
             self._pause(max(gone.wait_until - now, 0.05))
 
     def _drop_contexts(self, user_id: str) -> tuple[int, list[str]]:
+        if self._apart and not self._service.settings.redis_url:
+            return 0, [
+                "contexts in the memory of each worker, out of reach without GUARD_REDIS_URL: set it as the workers "
+                "have it; if they have none, restart them, or wait ten minutes"
+            ]
         try:
             store = self._service.patient_store()
             dropped = store.forget_user(user_id)

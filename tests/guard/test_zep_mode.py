@@ -323,6 +323,22 @@ def test_what_is_left_of_a_person_is_said_with_a_code(
     assert code == 1
 
 
+def test_without_a_shared_store_a_persons_contexts_are_not_said_to_be_gone(
+    shell: dict[str, str], database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each worker keeps them for ten minutes, where this command cannot reach."""
+    monkeypatch.delenv("GUARD_REDIS_URL")
+    said, code = refused("--forget-user", "ada")
+    assert said.startswith("not all is gone: contexts in the memory of each worker")
+    assert code == 1
+
+
+@pytest.mark.parametrize("key", ["9" * 23, "9223372036854775808"])
+def test_a_number_too_large_for_a_key_is_no_dead_letter(shell: dict[str, str], database: Any, key: str) -> None:
+    said, code = refused("--outbox", "--drop", key)
+    assert (f"no dead letter '{key}'" in said, code) == (True, 2)
+
+
 def test_live_workers_have_seen_an_action_when_it_returns(store: Any, shell: dict[str, str]) -> None:
     """A worker's view is at most a second old; the command waits for that."""
     worker = MemoryService(read_settings(shell), program="w")

@@ -33,6 +33,8 @@ _ACTIONS = {
     "outbox": "--outbox",
     "forget_user": "--forget-user USER",
 }
+_KEY_DIGITS_MAX = 18
+"""Of a number that every database takes for a key."""
 _GOES_WITH = {"ttl": "force", "resend": "outbox", "drop": "outbox"}
 
 
@@ -91,7 +93,7 @@ class Command(BaseCommand):
         """The hand on the outbox; a simulation's pauses in virtual time."""
         from guard.django.outbox import DjangoRows
 
-        return OutboxOperator(service, DjangoRows())
+        return OutboxOperator(service, DjangoRows(), apart=True)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Carry out the one action that was asked for; with ``--json`` a refusal is JSON too."""
@@ -177,7 +179,7 @@ def _each_letter(
     if which == "all":
         keys = [letter.key for letter in outbox.dead_letters() if act(letter.key)]
         return f"Dead letters {done_to}: {len(keys)}", {"letters": keys, "done": done_to}
-    if not which.isdecimal() or not act(int(which)):
+    if not which.isdecimal() or len(which) > _KEY_DIGITS_MAX or not act(int(which)):
         known = ", ".join(str(letter.key) for letter in islice(outbox.dead_letters(), 10)) or "there is none"
         raise CommandError(
             f"no dead letter {which!r}: use a number that --outbox shows ({known}), or all", returncode=_USAGE
