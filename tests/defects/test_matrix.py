@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import signal
 import subprocess
@@ -20,14 +21,15 @@ from zepguard.defects.watch import Outcome
 from zepguard.exit_codes import ExitCode
 
 ROOT = Path(__file__).resolve().parents[2]
-CRASH = """diff --git a/guard/core/trend.py b/guard/core/trend.py
---- a/guard/core/trend.py
-+++ b/guard/core/trend.py
-@@ -1,1 +1,1 @@
--\"\"\"Downgrades on a trend: reads that are slow, or fail, for minutes on end (checklist, rollback plan).
-+raise ValueError; \"\"\"
-"""
-STALE = CRASH.replace('-"""Downgrades', '-"""Upgrades')
+TREND = "guard/core/trend.py"
+
+
+def patch(old: str, new: str) -> str:
+    """A patch of one file; ``old`` need not stand there."""
+    before = old + (ROOT / TREND).read_text(encoding="utf-8").partition("\n")[2][:400]
+    after = before.replace(old, new, 1)
+    lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), f"a/{TREND}", f"b/{TREND}")
+    return "".join(lines)
 
 
 def tried(status: str, name: str = "one", gates: tuple[tuple[str, str], ...] = ()) -> Tried:
@@ -82,7 +84,9 @@ def test_the_next_run_knows_who_caught_what() -> None:
 
 @pytest.mark.stack
 def test_a_defect_is_caught_one_that_only_crashes_is_not_and_a_stale_one_is_told(tmp_path: Path) -> None:
-    for name, text in (("crash", CRASH), ("stale", STALE)):
+    first = (ROOT / TREND).read_text(encoding="utf-8").partition("\n")[0] + "\n"
+    crash = patch(first, f"this is no Python\n{first}")
+    for name, text in (("crash", crash), ("stale", patch("another line\n", "one more\n"))):
         (tmp_path / f"{name}.patch").write_text(text, encoding="utf-8")
     file = tmp_path / "matrix.json"
     words = ["gauge-of-the-base-mode", str(tmp_path / "crash.patch"), str(tmp_path / "stale.patch")]
@@ -93,7 +97,7 @@ def test_a_defect_is_caught_one_that_only_crashes_is_not_and_a_stale_one_is_told
         "crash": "broke",
         "stale": "stale",
     }
-    assert "ValueError" in told["crash"]["problem"]
+    assert "SyntaxError" in told["crash"]["problem"]
     assert told["gauge-of-the-base-mode"]["outcomes"][-1]["gate"].startswith("@drill4-gauge")
     assert "no longer applies" in told["stale"]["problem"]
 

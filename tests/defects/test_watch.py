@@ -78,7 +78,7 @@ def test_a_world_that_was_not_left_as_found_is_void(tmp_path: Path) -> None:
         @pytest.hookimpl(hookwrapper=True)
         def pytest_runtest_protocol(self) -> object:
             yield
-            watch.note_void("the fault was never seen")
+            watch.note(void="the fault was never seen")
 
     (tmp_path / "test_one.py").write_text("def test_one(): pass\n", encoding="utf-8")
     quietly = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", "/dev/null", "--import-mode=importlib")

@@ -100,8 +100,8 @@ def _run_scenarios(plan: Plan, tell: Tell) -> int:
     )
 
     def told(outcome: ScenarioOutcome) -> None:
-        if outcome.status == "void":
-            watch.note_void(outcome.problem)
+        failed = next((step.text for step in outcome.steps if step.status == "failed"), "")
+        watch.note(step=failed, void=outcome.problem if outcome.status == "void" else "")
 
     bound = Path(zepguard.drills.__file__).with_name("bound.py")
     with contextlib.closing(SimWorld()) as world:

@@ -58,11 +58,11 @@ class Watch:
         self._leave_out = frozenset(leave_out)
         self._only = None if only is None else frozenset(only)
         self._found: tuple[str, str] | None = None
-        self._void_after = ""
+        self._step = self._void_after = ""
 
-    def note_void(self, problem: str) -> None:
-        """The world was not left as found; known before the gate's outcome is told."""
-        self._void_after = problem
+    def note(self, *, step: str = "", void: str = "") -> None:
+        """Take what the drills' own plugin knows of a scenario: the step that failed, and why the world is void."""
+        self._step, self._void_after = step, void
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -80,14 +80,15 @@ class Watch:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Frame one gate."""
-        self._found, self._void_after, began = None, "", _now_s()
+        self._found, began = None, _now_s()
+        self.note()
         yield
         status, problem = self._found or (("void", self._void_after) if self._void_after else ("passed", ""))
         self._tell(
             Outcome(
                 gate=gate_of(item),
                 status=status,
-                problem=problem,
+                problem=f"{self._step}: {problem}" if self._step else problem,
                 took_s=round(_now_s() - began, 2),
             )
         )
