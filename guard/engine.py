@@ -33,7 +33,7 @@ from guard.core.table import Operation, Outcome
 from guard.errors import StoreUnavailable
 from guard.notices import CallEnded, CallSent, ContextKept, Full, NegativeHit, Notice, StoreAnswered, Transition
 from guard.sight import Sight
-from guard.store.protocol import Applied, Kept, ThreadEntry
+from guard.store.protocol import CONTEXT_CHARACTERS_MAX, Applied, Kept, ThreadEntry
 from guard.zep.calls import Answer, ZepFailure
 
 __all__ = ["Ask", "Call", "Called", "Command", "Engine", "Steps", "Tell", "WriteResult"]
@@ -336,7 +336,7 @@ class Engine:
             return replace(result, status=ContextStatus.STALE, text=kept.text)
         answer: Answer = called.value
         status = ContextStatus.FRESH if answer.text else ContextStatus.EMPTY
-        if answer.text:
+        if 0 < len(answer.text) <= CONTEXT_CHARACTERS_MAX:
             kept = Kept(answer.text, applied.now)
             self._contexts.put(read.user_id, read.thread_id, read.epoch, kept)
         detail = "" if answer.found else Outcome.NOT_FOUND.value

@@ -111,4 +111,4 @@ VERSION_TTL_S = 3600.0
 """A thread's version is kept so long after it went up: longer than any call that was under way can take."""
 
 CONTEXT_CHARACTERS_MAX = 65_536
-"""A longer context is used and not kept: the store is no place for it."""
+"""A longer context is used and not kept, in the store or in a process: some hundred of them would fill its memory."""

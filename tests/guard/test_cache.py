@@ -14,7 +14,7 @@ from guard.core.modes import Mode
 from guard.core.record import BreakerState
 from guard.core.table import Operation
 from guard.errors import StoreUnavailable
-from guard.store.protocol import Kept
+from guard.store.protocol import CONTEXT_CHARACTERS_MAX, Kept
 from guard.zep.calls import Answer
 from tests.guard.test_service import World, make, world
 
@@ -93,6 +93,17 @@ def test_an_answer_with_nothing_in_it_is_not_kept(world: World) -> None:
     for _ in range(2):
         assert read(world).status is ContextStatus.EMPTY
     assert len(world.zep.asked) == 2
+
+
+def test_a_context_too_large_to_keep_is_kept_nowhere(world: World) -> None:
+    """An answer may have 4 MB: 512 of them in each process would be 2 GB."""
+    for length, kept in ((CONTEXT_CHARACTERS_MAX, True), (CONTEXT_CHARACTERS_MAX + 1, False)):
+        world.zep.answer = Answer(text="x" * length)
+        assert len(read(world, thread=f"t{length}").text) == length
+        for service in (world.service, world.another()):
+            asked = len(world.zep.asked)
+            assert len(read(world, service, thread=f"t{length}").text) == length
+            assert (len(world.zep.asked) == asked) is kept
 
 
 def test_with_the_breaker_open_a_stale_context_serves_without_any_command(world: World) -> None:
