@@ -38,7 +38,13 @@ def judge_soak(ask: Asking, scenario: Scenario, story: Story) -> tuple[ItemFindi
         QueryRefused: Prometheus did not answer.
     """
     seen = _Seen(ask, story)
-    return tuple(_JUDGES.get(item, _by_budget)(seen, item) for item in scenario.items)
+    found = (_JUDGES.get(item, _by_budget)(seen, item) for item in scenario.items)
+    return tuple(one if story.messages else _without_samples(one) for one in found)
+
+
+def _without_samples(finding: ItemFinding) -> ItemFinding:
+    """Where nobody chats nothing downgrades and no breaker opens; that says nothing about a product in use."""
+    return replace(finding, verdict=Verdict.INCONCLUSIVE, why="no samples: nobody chatted")
 
 
 def verdict_of(findings: Sequence[ItemFinding], scenario: Scenario, story: Story) -> tuple[Verdict, str]:
@@ -144,7 +150,7 @@ def _coincide(seen: _Seen, item: str) -> ItemFinding:
     troubles = seen.story.real_troubles()
     hit = [window for window, value in counted if value > 0]
     alone = [window for window in hit if not window.touches(troubles)]
-    if not counted or not seen.story.messages:
+    if not counted:
         return ItemFinding(item=item, verdict=Verdict.INCONCLUSIVE, why="no samples", promql=expression.promql())
     missing = [one for one in _grave(seen) if not any(window.touches([one]) for window in hit)]
     why = f"{len(hit)} windows with a downgrade, {len(alone)} of them without an incident of Zep"
@@ -164,7 +170,7 @@ def _gauge(seen: _Seen, item: str) -> ItemFinding:
     healthy = [(window.ended, value) for window, value in values if not _within(window.ended, unhealthy)]
     wrong = [at for at, value in healthy if value != 1]
     forced = sum(value == 0 for _, value in values)
-    if not healthy or not seen.story.messages:
+    if not healthy:
         return ItemFinding(item=item, verdict=Verdict.INCONCLUSIVE, why="no samples", promql=expression.promql())
     why = f"{len(wrong)} of {len(healthy)} scrapes while healthy show another mode than the flags; forced in {forced}"
     return ItemFinding(item=item, verdict=Verdict.MISSED if wrong else Verdict.MET, why=why, promql=expression.promql())
@@ -177,7 +183,7 @@ def _within(at: float, stretches: Sequence[Stretch]) -> bool:
 def _tracked(seen: _Seen, item: str) -> ItemFinding:
     """Each grave incident has its downgrade and then its restore, and metrics and log count the same downgrades."""
     promql = seen.expressions["downgrades"].promql(f"{seen.story.lasts_s:.0f}s")
-    if not seen.story.messages or not _grave(seen):
+    if not _grave(seen):
         return ItemFinding(item=item, verdict=Verdict.INCONCLUSIVE, why="no incident was met", promql=promql)
     whole = Stretch(began=seen.story.began, ended=seen.story.ended)
     by_metric = sum(round(value) for value in seen.over("downgrades", whole).values())

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from guard import logs
+from guard.service import MemoryService
 from zepguard.soak.scenarios import Incident, IncidentKind, Noise, Scenario
 from zepguard.soak.scrapes import Scrapes
 from zepguard.soak.story import Happened, Story, Stretch
@@ -63,7 +63,7 @@ def run(
     openmetrics: Path,
     *,
     progress: Callable[[float], None] = lambda hours: None,
-    meanwhile: Mapping[float, Callable[[Any], None]] | None = None,
+    meanwhile: Mapping[float, Callable[[MemoryService], None]] | None = None,
 ) -> Story:
     """Run it; gives the story, and writes the scrapes to a file.
 
@@ -99,7 +99,7 @@ class _Running:
         soak: Soak,
         closing: contextlib.ExitStack,
         progress: Callable[[float], None],
-        meanwhile: Mapping[float, Callable[[Any], None]],
+        meanwhile: Mapping[float, Callable[[MemoryService], None]],
     ) -> None:
         self._soak = soak
         self._scenario = soak.scenario

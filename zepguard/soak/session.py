@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from guard.service import MemoryService
 from zepguard.prometheus.blocks import make_blocks
 from zepguard.prometheus.server import Prometheus
 from zepguard.prometheus.verdict import Verdict
@@ -67,6 +68,7 @@ def hold(
     *,
     progress: Callable[[float], None] = lambda hours: None,
     stage: Callable[[str], None] = lambda text: None,
+    meanwhile: Mapping[float, Callable[[MemoryService], None]] | None = None,
 ) -> Judged:
     """Run a soak, load its metrics into a Prometheus, and judge it. Call it in the main thread.
 
@@ -76,6 +78,7 @@ def hold(
         folder: for the metrics and Prometheus' files.
         progress: told the hours done, each virtual hour.
         stage: told what is done next.
+        meanwhile: see ``run``.
 
     Raises:
         WorldError: the product did not start.
@@ -85,7 +88,7 @@ def hold(
     metrics, server = folder / METRICS_FILE, folder / "prometheus"
     took_s: dict[str, float] = {}
     began = time.monotonic()
-    story = run(soak, metrics, progress=progress)
+    story = run(soak, metrics, progress=progress, meanwhile=meanwhile)
     took_s["run"], began = time.monotonic() - began, time.monotonic()
     stage("loading the metrics into Prometheus")
     make_blocks(metrics, server / "data", block_s=story.lasts_s)
