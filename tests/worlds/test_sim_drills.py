@@ -51,8 +51,8 @@ sys.exit(main())
 def drill(
     folder: Path, *arguments: str, before: tuple[str, ...] = ("-m", "zepguard"), **places: Any
 ) -> tuple[int, dict[str, object]]:
-    """Run ``zepguard drill --world sim`` in a process of its own; its exit code and its results."""
-    argv = [sys.executable, *before, "drill", "--world", "sim", "--report", str(folder), *arguments]
+    """Run ``zepguard drill --world sim --quick`` in a process of its own; its exit code and its results."""
+    argv = [sys.executable, *before, "drill", "--world", "sim", "--quick", "--report", str(folder), *arguments]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=900, **places)
     assert (folder / "results.json").exists(), done.stdout + done.stderr
     return done.returncode, json.loads((folder / "results.json").read_text())
