@@ -1,6 +1,7 @@
 """Each checker says nothing of a good history, and names what is wrong with a bad one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -302,6 +303,33 @@ def test_two_witnesses_are_waited_for() -> None:
         ),
     ]
     assert check(history, [judges.CountedOnce(rules)]) == []
+
+
+def test_failures_that_a_process_counted_alone_are_of_one_witness() -> None:
+    def joined(worker: str, *known: str, generation: int = 0) -> e.Step:
+        return e.Step(
+            kind="join",
+            reason="consecutive_failures",
+            until=105.0,
+            worker=worker,
+            generation=generation,
+            known_witnesses=known,
+        )
+
+    held = e.State(generation=1, reason="consecutive_failures", until=105.0, downgrades=(("consecutive_failures", 1),))
+    rules = replace(RULES, witnesses=2)
+
+    def said(*steps: e.Stepped) -> list[str]:
+        return [finding.checker for finding in check(steps, [judges.CountedOnce(rules)])]
+
+    one, two = stepped(joined("w"), e.State(failures=3)), stepped(joined("v"), held, call="d")
+    assert said(one, two) == []
+    assert said(stepped(joined("w"), held)) == ["counted_once"]
+    recovered = stepped(
+        joined("w", "v", generation=1),
+        replace(held, generation=2),
+    )
+    assert said(recovered) == []
 
 
 def test_a_history_has_one_digest_and_another_has_another() -> None:

@@ -164,6 +164,7 @@ class Step:
     known_reason: str = ""
     known_until: float = 0.0
     known_downgrades: tuple[tuple[str, int], ...] = ()
+    known_witnesses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -56,9 +56,11 @@ def _join(event: Join) -> Step:
         generation=known.generation,
         reason=str(event.reason or ""),
         until=event.until,
+        worker=event.worker,
         known_reason=str(known.reason or ""),
         known_until=known.until,
         known_downgrades=tuple(sorted((str(r), n) for r, n in known.downgrades.items() if n)),
+        known_witnesses=tuple(sorted(name for name in known.witnesses.split(",") if name)),
     )
 
 

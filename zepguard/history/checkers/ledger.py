@@ -207,6 +207,10 @@ class CountedOnce:
         state = account.state
         if not step.reason or state.generation != step.generation or state.reason:
             return account
+        if step.reason == "consecutive_failures":
+            account = _Account(state, account.witnesses | {step.worker})
+            if len(account.witnesses) < self._rules.witnesses:
+                return account.but(failures=max(state.failures, self._rules.failure_threshold))
         return account.forced(step.reason, min(step.until, now + self._rules.hold_s))
 
     def _recovered(self, step: Step, seen: State) -> _Account:
@@ -225,7 +229,8 @@ class CountedOnce:
                 reason=reason,
                 until=state.until if ours else step.known_until,
                 downgrades=tuple(sorted((reason, count) for reason, count in counts.items() if count)),
-            )
+            ),
+            frozenset(step.known_witnesses),
         )
 
 
