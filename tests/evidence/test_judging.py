@@ -115,3 +115,10 @@ def test_a_finding_on_another_stage_changes_nothing() -> None:
     items = [ItemState(id="i", stage="s", says="", status=Status.PASSED)]
     (found,) = stage_verdicts(items, [Finding(stage="other", verdict=Verdict.NO_GO, why=("slow",), by="load")])
     assert found.verdict is Verdict.GO
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NO_GO, Verdict.INCONCLUSIVE])
+def test_a_programs_doubt_stands_beside_items_that_all_passed(verdict: Verdict) -> None:
+    items = [ItemState(id="i", stage="s", says="", status=Status.PASSED)]
+    (found,) = stage_verdicts(items, [Finding(stage="s", verdict=verdict, why=("too few samples",), by="load")])
+    assert (found.verdict, found.why) == (verdict, ("load: too few samples",))

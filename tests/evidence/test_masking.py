@@ -1,9 +1,11 @@
 """No secret of a run is in any file of its folder."""
 
+import html
 import json
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -64,3 +66,15 @@ def test_masking_leaves_the_checklist_as_it_is(evidence: Any) -> None:
     for item in checklist():
         assert mask(item.says) == item.says
     assert [one.says for one in record_of(evidence()).items] == [one.says for one in checklist()]
+
+
+def test_a_secret_goes_in_each_form_in_which_a_text_may_have_it(evidence: Any) -> None:
+    secret = 'key "with" \\ & <é> in it'
+    mask = mask_of(evidence(), secrets=[secret], environment={})
+    for form in (
+        json.dumps(secret),
+        json.dumps(secret, ensure_ascii=False),
+        html.escape(secret),
+        quote(secret, safe=""),
+    ):
+        assert mask(f"told: {form}.") == f"told: {form}.".replace(form.strip(chr(34)), "***")

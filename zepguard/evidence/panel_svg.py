@@ -14,7 +14,7 @@ __all__ = ["panel_svg", "shown"]
 Points = Sequence[tuple[float, float | None]]
 
 _WIDTH, _HEIGHT = 300.0, 120.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 8.0, 10.0, 20.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 8.0, 10.0, 20.0
 _LINES = 4
 _LINE = 26.0
 _COLOURS = frozenset({"green", "yellow", "red", "orange", "blue"})
