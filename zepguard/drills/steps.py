@@ -189,6 +189,18 @@ def reset_before(world: World) -> None:
     world.start_fault("reset", stream="upstream")
 
 
+@when("Zep refuses connections")
+def connections_refused(world: World) -> None:
+    """Nobody listens where Zep was."""
+    world.start_fault("refused")
+
+
+@when("Zep's answers break off")
+def answers_break_off(world: World) -> None:
+    """A head of about 150 bytes comes, and hardly more."""
+    world.start_fault("half-answer", answer_bytes=160)
+
+
 @when("Zep's answers come a byte a second")
 def answers_drip(world: World) -> None:
     """Each byte comes in time, and all of them never do."""
@@ -341,6 +353,16 @@ def status_shows(world: World, line: str) -> None:
     assert found["reason"] == wanted["reason"], text
     _check_hold(world, float(wanted["s"]), float(found["s"]))
     world.saw(found[0])
+
+
+@then(parsers.parse("write_only is forced for {seconds:d} s, reason {reason}"))
+def forced_for(world: World, seconds: int, reason: str) -> None:
+    """By the record, without the time that a command takes to start: on a stack a hold is short."""
+    forced = world.status()["forced"]
+    assert forced is not None, "nothing is forced"
+    assert forced["reason"] == reason
+    assert forced["until"] - forced["since"] == pytest.approx(world.held_s(seconds), rel=0.001)
+    world.saw(f"write_only forced for {seconds} s, reason {reason}")
 
 
 def _check_hold(world: World, wanted_s: float, remaining_s: float) -> None:
