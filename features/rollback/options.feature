@@ -26,7 +26,8 @@ Feature: Rollback
     And 300 s pass
     And "five minutes later" is sent to thread "rollback-drill"
     Then memory_zep_read_requests_total has not risen
-    And zep_mode --status shows "Forced mode: write_only (reason=rollback, remaining=~900s)"
+    And write_only is forced for 900 s, reason rollback
+    And memory_mode_gauge{mode="write_only"} is 1
     And every message is answered
     And within 60 s Zep holds all messages of thread "rollback-drill", each once and in order
     When 600 s pass
@@ -72,7 +73,7 @@ Feature: Rollback
     When an operator runs zep_mode --force consecutive_failures --ttl 600
     And "is anybody there" is sent to thread "override-drill"
     Then memory_zep_read_requests_total has not risen
-    And zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~600s)"
+    And write_only is forced for 600 s, reason consecutive_failures
     And memory_mode_forced_total{reason="consecutive_failures"} has risen by 1
     And memory_zep_downgrades_total has not risen for any reason
     And every message is answered
