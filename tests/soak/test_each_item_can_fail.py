@@ -13,6 +13,7 @@ import pytest
 
 import guard.metrics.fleet
 import zepguard.soak.weather
+from guard.core import admission
 from guard.core.events import Force
 from guard.core.modes import Mode, Reason
 from guard.core.record import Record
@@ -120,7 +121,7 @@ def test_slow_reads(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_gauge_that_never_goes_back(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
-    true, seen = guard.metrics.fleet.effective_mode, set[Mode]()
+    true, seen = admission.effective_mode, set[Mode]()
 
     def stuck(base: Mode, record: Record) -> Mode:
         seen.add(true(base, record))

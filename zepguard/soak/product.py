@@ -88,17 +88,27 @@ class _PollsWhatIsDue(Deliveries):
     """Leaves out the polls, a half second apart, at which nothing is due."""
 
     _rows: _DueRows
+    _poll_at = math.inf
 
     def poll(self) -> None:
-        due = None if self._polling else self._rows.next_due()
-        if due is not None:
-            self._polling = True
-            self._clock.after(POLL_S * max(1, math.ceil((due - self._clock.time()) / POLL_S)), self._polled)
+        """Look at the table at the first poll at which something will be due."""
+        due = self._rows.next_due()
+        if due is None:
+            return
+        wait_s = POLL_S * max(1, math.ceil((due - self._clock.time()) / POLL_S))
+        if self._clock.time() + wait_s < self._poll_at:  # else an earlier one is on the agenda
+            self._poll_at = self._clock.time() + wait_s
+            self._clock.after(wait_s, self._polled)
 
     def _polled(self) -> None:
-        self._polling = False
-        self._look()
-        self.poll()
+        self._poll_at = math.inf
+        if self._rows.next_due() is not None:
+            self._look()
+            self.poll()
+
+    def _done(self) -> None:
+        super()._done()
+        self.poll()  # what was put back is due before the claim would have run out
 
 
 class SoakedProduct(Product):
