@@ -6,9 +6,9 @@ Feature: Drill 4, auth failure
   Scenario: a refused write downgrades in read_write
     Given the memory service runs in read_write
     When Zep answers writes with 401
-    And "need a 2 bedroom in Girne" is sent to thread "test-auth-drill"
-    Then every message is answered
-    And within 30 s memory_zep_downgrades_total{reason="auth"} has risen
+    And "book it for Saturday" is sent to thread "test-auth-drill"
+    Then within 30 s memory_zep_downgrades_total{reason="auth"} has risen
+    And every message is answered
     And zep_mode --status shows "Forced mode: write_only (reason=auth, remaining=~300s)"
     And memory_zep_downgrades_total{reason="auth"} has risen by 1
     And memory_zep_context_failures_total has not risen
