@@ -184,12 +184,16 @@ def _variable(name: str, query: str) -> build.QueryVariable:
     )
 
 
+def _sentence(says: str) -> str:
+    return f"{says[:1].upper()}{says[1:]}."
+
+
 def _built(panel: _Panel, expressions: Mapping[str, Expression]) -> Any:
     steps = [model.Threshold(value=value, color=colour) for value, colour in panel.steps]
     made = (
         panel.kind()
         .title(panel.title)
-        .description(panel.about or expressions[next(iter(panel.shows.values()))].says.capitalize() + ".")
+        .description(panel.about or _sentence(expressions[next(iter(panel.shows.values()))].says))
         .datasource(_SOURCE)
         .unit(panel.unit)
         .no_value(panel.no_value)
