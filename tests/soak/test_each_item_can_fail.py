@@ -24,7 +24,7 @@ from zepguard.prometheus.verdict import Verdict
 from zepguard.soak.scenarios import SCENARIOS, Incident, IncidentKind, Noise, Scenario
 from zepguard.soak.session import Judged
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.nightly]
 
 MINUTE_S = 60.0
 
