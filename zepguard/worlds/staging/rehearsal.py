@@ -162,6 +162,24 @@ class _RehearsalWorld:
         """Would restart it."""
         self._note(self._touches.restart())
 
+    def kill(self, program: str) -> None:
+        """Would not: the drill is void here."""
+        self._tell(f"VOID: no drill kills {program} in a deployed environment")
+        raise WorldError("not in a deployed environment")
+
+    def put_back_release_before(self) -> str:
+        """Would not: the drill is void here."""
+        self._tell("VOID: no drill deploys another release")
+        raise WorldError("not in a deployed environment")
+
+    def put_back_this_release(self) -> None:
+        """Nothing: no other was put back."""
+
+    def is_known_to_zep(self, text: str) -> bool:
+        """Would look."""
+        self._note(self._touches.journal())
+        return False
+
     def zep_mode(self, *arguments: str) -> CommandResult:
         """Would run it."""
         self._note(self._touches.zep_mode(*arguments))
