@@ -17,10 +17,10 @@ Feature: Downgrade triggers
     And every message is answered
 
   @downgrade-latency
-  Scenario: a slow spell of 5 min is no trend
+  Scenario: a slow spell of 12 min is no trend
     When for 10 min a message is sent every 15 s, each to a thread of its own
     And Zep answers 400 ms late
-    And for 5 min a message is sent every 15 s, each to a thread of its own
+    And for 12 min a message is sent every 15 s, each to a thread of its own
     And Zep answers as before
     And for 10 min a message is sent every 15 s, each to a thread of its own
     Then zep_mode --status shows "Forced mode: None"

@@ -4,7 +4,8 @@
     Context failure rate > 10% for 10m      -> failure_rate
 
 The fleet's reads are counted by the minute, in the record. p95 is over a bound when more than a twentieth of the reads
-are, so no latency is kept. "For 15 minutes" means in each five minutes of them: one bad minute is no trend.
+are, so no latency is kept. "For 15 minutes" means in each five minutes of them, and in the first and the last one with
+reads: a bad spell of seven minutes reaches into three spans of five, and is none of fifteen.
 """
 
 from __future__ import annotations
@@ -93,11 +94,17 @@ def reason_for(trend: Trend, now: float, policy: TrendPolicy) -> Reason | None:
 
 
 def _over(minutes: list[tuple[int, int, int]], window: int, share: float, reads_min: int) -> bool:
-    """Whether the share is exceeded in each span of the window. ``minutes`` are (how long ago, reads, bad ones)."""
-    spans = window // SPAN_MINUTES
-    reads, bad = [0] * spans, [0] * spans
-    for ago, some, wrong in minutes:
-        if ago < window:
-            reads[ago // SPAN_MINUTES] += some
-            bad[ago // SPAN_MINUTES] += wrong
-    return sum(reads) >= reads_min and all(b > share * r for r, b in zip(reads, bad, strict=True))
+    """Whether the share is exceeded from one end of the window to the other.
+
+    ``minutes`` are (how long ago, reads, bad ones), oldest first.
+    """
+    inside = [minute for minute in minutes if minute[0] < window]
+    spans = [[0, 0] for _ in range(window // SPAN_MINUTES)]
+    for ago, some, wrong in inside:
+        span = spans[ago // SPAN_MINUTES]
+        span[0] += some
+        span[1] += wrong
+    if sum(reads for reads, _ in spans) < reads_min:
+        return False
+    ends = [list(minute[1:]) for minute in (inside[0], inside[-1])]
+    return all(bad > share * reads for reads, bad in (*spans, *ends))

@@ -194,7 +194,7 @@ local function count_trend()
 end
 
 local function over(at, minutes, window, column, share)
-  local spans, all = {}, 0
+  local spans, all, first, last = {}, 0, nil, nil
   for i = 0, window / 5 - 1 do spans[i] = { 0, 0 } end
   for _, m in ipairs(minutes) do
     local ago = at - m[1]
@@ -203,12 +203,14 @@ local function over(at, minutes, window, column, share)
       span[1] = span[1] + m[2]
       span[2] = span[2] + m[column]
       all = all + m[2]
+      first, last = first or m, m
     end
   end
+  if all < tonumber(arg.trend_reads_min) then return false end
   for i = 0, window / 5 - 1 do
     if spans[i][2] <= share * spans[i][1] then return false end
   end
-  return all >= tonumber(arg.trend_reads_min)
+  return first[column] > share * first[2] and last[column] > share * last[2]
 end
 
 local function follow_trend()

@@ -229,7 +229,9 @@ def trend_of(reads: list[Any], now: float, policy: Policy) -> Reason | None:
             if 0 <= ago < minutes:
                 spans[ago // 5].append(read)
         enough = sum(map(len, spans)) >= trend.reads_min
-        return enough and all(span and is_over(span) for span in spans)
+        counted = [read for span in reversed(spans) for read in span]
+        ends = [[r for r in counted if r[0] // trend.minute_s == counted[i][0] // trend.minute_s] for i in (0, -1)]
+        return enough and all(span and is_over(span) for span in (*spans, *ends))
 
     def slow(span: list[Any]) -> bool:
         taken = sorted(read[1] for read in span)

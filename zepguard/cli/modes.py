@@ -17,7 +17,7 @@ _TRENDS = (
     f"- Trends, over the reads of all workers, {TREND_POLICY.reads_min} at least, counted anew after each change of "
     f"mode: more than 5 % of them over {TREND_POLICY.slow_s * 1000:g} ms in each five of {LATENCY_MINUTES} minutes "
     f"forces `read_latency`; more than {TREND_POLICY.failure_ratio:.0%} failed in each five of {FAILURE_MINUTES} "
-    "minutes forces `failure_rate`.",
+    "minutes forces `failure_rate`. Either must hold in the first and the last of these minutes too.",
     "- `ZEP_FAILURE_WITNESSES`: so many distinct workers must be behind failures in a row before they downgrade or "
     "open the read breaker. An auth failure downgrades at once, whoever saw it.",
     "- A process that cannot reach the store steps by the same table on a copy of its own, where the mode only falls. "
