@@ -1,7 +1,7 @@
 """How a drill's minutes become seconds: one pure function.
 
-It applies to holds, TTLs, the outbox's longest backoff and settling time, the breaker's open time and waits. The guard knows nothing
-of it: the stack sets the guard's settings, and the steps of a drill divide what they pass.
+It applies to holds, TTLs, the outbox's longest backoff and settling time, the breaker's open time and waits. The guard
+knows nothing of it: the stack sets the guard's settings, and the steps of a drill divide what they pass.
 """
 
 from __future__ import annotations
