@@ -21,3 +21,10 @@ Feature: Gauges that the alerts go by
     And memory_mode_base_gauge{mode="read_write"} is 1
     When an operator runs zep_mode --clear
     Then memory_mode_operator_hold is 0
+
+  @ops-metrics
+  Scenario: each turn is counted, and no error where there is none
+    When 2 messages "hello" are sent to thread "gauge-drill", 2 s apart
+    Then every message is answered
+    And chat_turns_total has risen by 2
+    And error_rate_total has not risen
