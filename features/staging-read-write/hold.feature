@@ -16,3 +16,13 @@ Feature: Drill 5, consecutive failures
     Then zep_mode --status shows "Effective mode: read_write"
     And memory_zep_read_requests_total has risen by 4
     And memory_zep_probes_total{result="succeeded"} has risen by 1
+
+  @drill6-counter @sim-only
+  Scenario: of many messages after the hold one probes, and the others do not wait on Zep
+    Given the memory service runs in read_write
+    When an operator runs zep_mode --force manual --ttl 60
+    And 65 s pass
+    And Zep answers 400 ms late
+    Then of 8 contexts that are read at once, 1 is asked of Zep
+    And memory_zep_probes_total{result="succeeded"} has risen by 1
+    And zep_mode --status shows "Effective mode: read_write"

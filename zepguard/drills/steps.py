@@ -552,6 +552,14 @@ def nothing_kept_for(world: World, person: str, thread: str) -> None:
     world.saw(f"{person} was given nothing that was kept for somebody else")
 
 
+@then(parsers.parse("of {count:d} contexts that are read at once, {sent:d} is asked of Zep"))
+def contexts_at_once(world: World, count: int, sent: int) -> None:
+    """Each of a thread of its own, so that nothing but the mode and its leases keeps one from Zep."""
+    asked = world.read_contexts_at_once([f"at-once-{number}" for number in range(count)], person="at-once")
+    assert asked == sent, f"{asked} of {count} reads went to Zep"
+    world.saw(f"{asked} of {count} reads at once went to Zep")
+
+
 @then("no process has crashed")
 def no_crash(world: World, drill: Drill) -> None:
     """The same processes run as before the drill."""

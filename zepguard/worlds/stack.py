@@ -6,6 +6,7 @@ import json
 import secrets
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -325,6 +326,18 @@ class StackWorld:
             return service.read_context(user_id=person, thread_id=self.thread_id(thread)).text
         finally:
             service.close()
+
+    def read_contexts_at_once(self, threads: Sequence[str], *, person: str) -> int:
+        """Ask a guard of this process's own over the same store, in as many threads."""
+        service = MemoryService.from_env(self.variables(), program="drill")
+        try:
+            service.mode()
+            with ThreadPoolExecutor(len(threads)) as pool:
+                ids = [self.thread_id(thread) for thread in threads]
+                results = list(pool.map(lambda one: service.read_context(user_id=person, thread_id=one), ids))
+        finally:
+            service.close()
+        return sum(result.latency_s is not None for result in results)
 
     def processes(self) -> Mapping[str, int]:
         """The pids that the supervisor knows; 0 for one that does not run."""

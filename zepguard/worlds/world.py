@@ -131,6 +131,9 @@ class World(Protocol):
     def read_context(self, thread: str, *, person: str) -> str:
         """What the guard would give a chat worker for this person and thread: the context's text, or nothing."""
 
+    def read_contexts_at_once(self, threads: Sequence[str], *, person: str) -> int:
+        """Have the guard asked for all these threads at the same time; gives how many of the reads went to Zep."""
+
     def processes(self) -> Mapping[str, int]:
         """The pid of each of the product's own processes."""
 

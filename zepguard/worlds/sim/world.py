@@ -17,7 +17,7 @@ import structlog
 from chaos.errors import ChaosError
 from chaos.faults import fault_named
 from fakezep import FakeZep, Latency
-from guard import logs
+from guard import ContextResult, logs
 from guard.operator import Operator
 from zepguard.stack.plan import flags_of
 from zepguard.worlds.sim.clock import VirtualClock
@@ -331,6 +331,20 @@ class SimWorld:
     def read_context(self, thread: str, *, person: str) -> str:
         """Ask the chat worker's own guard, with what it has at hand."""
         return self._product.chat.read_context(user_id=person, thread_id=self.thread_id(thread)).text
+
+    def read_contexts_at_once(self, threads: Sequence[str], *, person: str) -> int:
+        """Ask the chat worker's own guard in as many lanes; each stands still while its call is under way."""
+        results: list[ContextResult] = []
+        guard = self._product.chat
+        for thread in threads:
+            thread_id = self.thread_id(thread)
+            self._clock.start_lane(
+                lambda thread_id=thread_id: results.append(guard.read_context(user_id=person, thread_id=thread_id)),  # type: ignore[misc]
+                done=lambda: None,
+            )
+        while len(results) < len(threads):
+            self._clock.sleep(0.1)
+        return sum(result.latency_s is not None for result in results)
 
     def processes(self) -> Mapping[str, int]:
         """Virtual pids, new after a restart; 0 for a program that does not run."""

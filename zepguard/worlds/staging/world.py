@@ -280,6 +280,10 @@ class StagingWorld:
         """Not here: only the environment's own workers may read its memory."""
         raise WorldError(f"a drill reads no memory of {person} in a deployed environment: use --world stack")
 
+    def read_contexts_at_once(self, threads: Sequence[str], *, person: str) -> int:
+        """Not here, as above."""
+        return len([self.read_context(thread, person=person) for thread in threads])
+
     def processes(self) -> Mapping[str, int]:
         """What ``processes_command`` prints; without it, a pid that cannot be compared."""
         template = self._config.processes_command
