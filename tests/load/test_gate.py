@@ -129,7 +129,8 @@ def test_samples_of_an_earlier_run_are_judged_again(
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[StackInfo]:
-    up = [sys.executable, "-m", "zepguard", "up", "--json", "--time-scale", "60"]
+    # Real time: at another scale a trend of 15 min is one of 15 s, and 400 ms downgrade.
+    up = [sys.executable, "-m", "zepguard", "up", "--json", "--time-scale", "1"]
     with subprocess.Popen(up, stdout=subprocess.PIPE, text=True, start_new_session=True) as started:
         try:
             assert started.stdout is not None

@@ -129,7 +129,7 @@ def _serving(stage: Stage, stack: StackInfo | None) -> Iterator[StackInfo]:
             with both_arms(stack, stage):
                 yield stack
             return
-        with Stack.start(mode=stage.mode, on_progress=_progress) as info:
+        with Stack.start(mode=stage.mode, time_scale=1, on_progress=_progress) as info:
             serve_both_arms(info, stage)
             yield info
 

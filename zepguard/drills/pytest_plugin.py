@@ -24,7 +24,8 @@ from zepguard.worlds.world import World
 
 __all__ = ["drill_variables", "drill_world", "world"]
 
-pytest_plugins = ["zepguard.drills.steps"]
+# The soak's first: steps.py imports it, and what is imported already has its assertions as they are.
+pytest_plugins = ["zepguard.drills.soak_steps", "zepguard.drills.steps"]
 
 
 @pytest.fixture(scope="module")

@@ -120,6 +120,7 @@ class Plan:
             "ZEP_BASE_URL": self.zep_via_proxy_url,
             "ZEP_API_KEY": self.zep_api_key,
             "ZEP_TIMEOUT_MS": str(_TIMEOUT_MS),
+            "ZEP_FAILURE_WITNESSES": "1",
             "GUARD_REDIS_URL": self.redis_via_proxy_url,
             "ZEPGUARD_NAMESPACE": self.namespace,
             "ZEPGUARD_HOLD_S": f"{scaled(_HOLD_S, self.time_scale):g}",
