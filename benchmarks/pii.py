@@ -127,6 +127,20 @@ def main(paths: list[Path]) -> None:
         print(f"guard.pii has {took['naive pair'] / took['guard.pii']:.2f} of the naive pair's speed\n")
 
 
+def proportion() -> None:
+    """Print what 100 kB of hostile text cost, as a multiple of 10 kB: ten if the cost is linear (at most 12)."""
+    for unit in ("1-", "a@", "a", ") 1", "(a) ", "2026-11-23 ", "at dot "):
+        least = dict.fromkeys((10_000, 100_000), 60.0)
+        for _ in range(5):
+            for size in least:
+                text, repeats = (unit * size)[:size], 100_000 // size
+                began = time.process_time()
+                for _ in range(repeats):
+                    redact(text)
+                least[size] = min(least[size], (time.process_time() - began) / repeats)
+        print(f"{unit!r:14} 100 kB cost {least[100_000] / least[10_000]:.1f} times what 10 kB cost")
+
+
 def times(tools: dict[str, Tool], texts: list[str]) -> dict[str, float]:
     """Seconds that each tool takes for all texts."""
     took = dict.fromkeys(tools, 0.0)
@@ -162,5 +176,6 @@ def scores(tool: Tool, messages: list[dict[str, Any]]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    proportion()
     named = [Path(path) for path in sys.argv[1:]]
     main(named or [CORPORA / f"{name}.jsonl" for name in ("corpus", "held_out", "fresh")])
