@@ -129,6 +129,8 @@ def main(paths: list[Path]) -> None:
 
 def proportion() -> None:
     """Print what 100 kB of hostile text cost, as a multiple of 10 kB: ten if the cost is linear (at most 12)."""
+    from guard.pii import redact
+
     for unit in ("1-", "a@", "a", ") 1", "(a) ", "2026-11-23 ", "at dot "):
         least = dict.fromkeys((10_000, 100_000), 60.0)
         for _ in range(5):
