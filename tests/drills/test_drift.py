@@ -92,3 +92,27 @@ def test_a_missing_file_is_named_with_the_command_that_makes_it(
 ) -> None:
     assert run(["drift", "--sim", str(tmp_path / "none.json")]) == 2
     assert "zepguard drill --world sim" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("feature", "name", "code"),
+    [
+        (
+            "Drill 5, consecutive failures",
+            "no probe before the hold is over, and one after it",
+            0,
+        ),  # of world sim alone
+        ("Drill 4, auth failure", "the mode gauge shows write_only", 3),  # of both
+        ("A drill", "that no feature file has", 3),
+    ],
+)
+def test_a_scenario_that_one_world_lacks_is_told_unless_it_is_of_one_world(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], feature: str, name: str, code: int
+) -> None:
+    sim, stack = results(), results("stack")
+    only = {**sim["drills"][0]["scenarios"][0], "feature": feature, "name": name}  # type: ignore[index]
+    sim["drills"][0]["scenarios"].append(only)  # type: ignore[index]
+    for file, told in (("sim.json", sim), ("stack.json", stack)):
+        (tmp_path / file).write_text(json.dumps(told), encoding="utf-8")
+    assert run(["drift", "--sim", str(tmp_path / "sim.json"), "--stack", str(tmp_path / "stack.json")]) == code
+    assert ("ALONE" in capsys.readouterr().out) is (code == 3)
