@@ -37,8 +37,8 @@ def scenario(timeline: Timeline) -> Make:
     def make(status: str = "passed", **changes: Any) -> Scenario:
         fields = {
             "feature": "Drill 4, auth failure",
-            "name": "the mode gauge shows write_only",
-            "ids": ("drill4-gauge",),
+            "name": "the downgrade is counted exactly once",
+            "ids": ("drill4-counter",),
             "status": status,
             "where": "sim",
             "problem": "" if status == "passed" else "gauge is 0\nand not 1",

@@ -26,7 +26,7 @@ def stage(filled: FilledIn, name: str) -> Verdict:
 
 @pytest.fixture
 def runs(evidence: Any, scenario: Any, tmp_path: Path) -> Path:
-    """Drill 4's gauge passed in sim, then in a later run on a stack."""
+    """Drill 4's counter passed in sim, then in a later run on a stack."""
     write(tmp_path / "drills-sim", evidence())
     stack = scenario(where="stack", seen=("gauge | 1",))
     later = {"world": "stack", "finished": "2026-01-06T08:10:00+00:00", "command": "zepguard drill --world stack"}
@@ -36,20 +36,20 @@ def runs(evidence: Any, scenario: Any, tmp_path: Path) -> Path:
 
 def test_runs_of_several_worlds_come_together(runs: Path) -> None:
     filled = fill_in(runs)
-    assert of(filled, "drill4-gauge").status is Status.PASSED
-    assert of(filled, "drill4-gauge").seen == ("sim: gauge 1 <b>", "stack: gauge | 1")
-    assert of(filled, "drill4-counter").status is Status.NOT_RUN
+    assert of(filled, "drill4-counter").status is Status.PASSED
+    assert of(filled, "drill4-counter").seen == ("sim: gauge 1 <b>", "stack: gauge | 1")
+    assert of(filled, "drill4-gauge").status is Status.NOT_RUN
     assert of(filled, "roles-hud").status is Status.NOT_BUILT
-    assert filled.sources["drill4-gauge", "stack"].folder == runs / "drills"
+    assert filled.sources["drill4-counter", "stack"].folder == runs / "drills"
 
 
 def test_the_newest_run_of_a_world_counts(runs: Path, evidence: Any, scenario: Any) -> None:
     newer = {"finished": "2026-01-07T08:10:00+00:00"}
     write(runs / "again", evidence(scenarios=(scenario("failed"),), run=newer))
     filled = fill_in(runs)
-    assert of(filled, "drill4-gauge").where == {"sim": "failed", "stack": "passed"}
+    assert of(filled, "drill4-counter").where == {"sim": "failed", "stack": "passed"}
     assert stage(filled, "staging-read-write") is Verdict.NO_GO
-    assert filled.sources["drill4-gauge", "sim"].folder == runs / "again"
+    assert filled.sources["drill4-counter", "sim"].folder == runs / "again"
 
 
 def test_a_programs_former_word_on_a_stage_gives_way_to_its_last(runs: Path, evidence: Any) -> None:
@@ -85,9 +85,9 @@ def test_an_item_that_a_test_verifies_is_what_the_suites_junit_says(
 def test_markdown_ticks_what_passed_and_nothing_else(runs: Path) -> None:
     text = markdown(fill_in(runs), reports=runs)
     ticked = re.findall(r"^- \[x\] ✓ \*\*([\w-]+)\*\*", text, re.MULTILINE)
-    assert ticked == ["drill4-gauge"]
+    assert ticked == ["drill4-counter"]
     assert len(re.findall(r"^- \[[ x]\] ", text, re.MULTILINE)) == len(checklist())
-    assert re.search(r"^- \[ \] \*not run\* \*\*drill4-counter\*\*", text, re.MULTILINE)
+    assert re.search(r"^- \[ \] \*not run\* \*\*drill4-gauge\*\*", text, re.MULTILINE)
     assert re.search(r"^- \[ \] \*not built\* \*\*roles-hud\*\*.*strangers", text, re.MULTILINE)
     assert "## staging-read-write: inconclusive" in text
     assert r"sim: gauge 1 \<b\>" in text
@@ -97,8 +97,8 @@ def test_markdown_ticks_what_passed_and_nothing_else(runs: Path) -> None:
 
 def test_markdown_links_to_where_the_reports_are_published(runs: Path) -> None:
     text = markdown(fill_in(runs), reports=runs, published="https://ci.example/reports/")
-    assert "(https://ci.example/reports/drills/index.html#item-drill4-gauge)" in text
-    assert "(https://ci.example/reports/drills-sim/index.html#item-drill4-gauge)" in text
+    assert "(https://ci.example/reports/drills/index.html#item-drill4-counter)" in text
+    assert "(https://ci.example/reports/drills-sim/index.html#item-drill4-counter)" in text
 
 
 def test_a_failed_item_is_crossed(tmp_path: Path, evidence: Any) -> None:

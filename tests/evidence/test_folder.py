@@ -37,7 +37,7 @@ def test_the_schema_refuses_what_is_none(full: Evidence, change: dict[str, Any])
 def test_a_run_says_what_it_did_not_run(full: Evidence) -> None:
     stages = {one.stage: one for one in record_of(full).stages}
     assert stages["staging-read-write"].verdict is Verdict.NO_GO
-    assert any("drill4-gauge" in why for why in stages["staging-read-write"].why)
+    assert any("drill4-counter" in why for why in stages["staging-read-write"].why)
     assert stages["operations"].verdict is Verdict.INCONCLUSIVE
     assert any(why.startswith("not run: ") and "ops-status" in why for why in stages["operations"].why)
     assert any(why.startswith("not built: ") and "roles-hud" in why for why in stages["operations"].why)
@@ -53,7 +53,7 @@ def test_junit_counts_failures_errors_and_what_was_not_run(full: Evidence, tmp_p
     }
     not_run = suites["items of the checklist that were not run"]
     assert "ops-status" in {case.get("name") for case in not_run}
-    assert "drill4-gauge" not in {case.get("name") for case in not_run}
+    assert "drill4-counter" not in {case.get("name") for case in not_run}
     assert int(not_run.get("skipped", 0)) == len(not_run)
 
 
@@ -70,7 +70,7 @@ def test_cucumber_json_has_what_its_readers_need(full: Evidence, tmp_path: Path)
     assert feature["uri"] == "features/staging-read-write/drill-4-auth-failure.feature"
     passed, failed, void = feature["elements"]
     assert passed["line"] > 1
-    assert passed["tags"] == [{"name": "@drill4-gauge", "line": passed["line"] - 1}]
+    assert passed["tags"] == [{"name": "@drill4-counter", "line": passed["line"] - 1}]
     assert [step["keyword"] + step["name"] for step in passed["steps"]] == ["Given a key", "Then it holds"]
     assert [step["result"] for step in passed["steps"]] == [
         {"status": "passed", "duration": 250_000_000},
@@ -97,7 +97,7 @@ def test_the_parts_of_a_run_are_joined_in_the_checklists_order(evidence: Any, sc
     later = evidence(scenarios=(scenario(ids=("ops-status",)),), run={"started": "2026-01-05T07:00:00+00:00"})
     earlier = evidence(run={"interrupted": True, "finished": "2026-01-05T09:00:00+00:00"})
     together = joined([record_of(later), earlier])
-    assert [one.ids for one in together.scenarios] == [("drill4-gauge",), ("ops-status",)]
+    assert [one.ids for one in together.scenarios] == [("drill4-counter",), ("ops-status",)]
     assert together.run.interrupted
     assert (together.run.started[11:13], together.run.finished[11:13]) == ("07", "09")
     with pytest.raises(ValueError, match="at least one"):

@@ -91,7 +91,7 @@ def test_text_can_be_told_from_the_page_in_light_and_dark(opened: Open, scheme: 
 def test_a_link_to_a_scenario_opens_it(opened: Open) -> None:
     page = opened(1440)
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = false)")
-    page.click("#item-drill4-gauge a >> nth=1")
+    page.click("#item-drill4-counter a >> nth=1")
     page.wait_for_function("document.getElementById('scenario-1').open")
 
 
