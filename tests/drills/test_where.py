@@ -9,34 +9,34 @@ from zepguard.drills.where import runs_in
 
 
 @pytest.mark.parametrize(
-    ("world", "ids", "sim_only", "expected"),
+    ("world", "ids", "only", "expected"),
     [
-        ("sim", ("drill4-gauge",), False, True),
-        ("stack", ("drill4-gauge",), False, True),
-        ("staging", ("drill4-gauge",), False, True),
-        ("sim", ("rollback-code",), False, False),
-        ("stack", ("rollback-code",), False, True),
-        ("sim", ("downgrade-latency",), False, True),
-        ("stack", ("downgrade-latency",), False, False),
-        ("staging", ("downgrade-latency",), False, False),
-        ("stack", ("drill4-gauge", "downgrade-latency"), False, True),
-        ("sim", ("drill4-gauge",), True, True),
-        ("stack", ("drill4-gauge",), True, False),
-        ("staging", ("drill4-gauge",), True, False),
+        ("sim", ("drill4-gauge",), "", True),
+        ("stack", ("drill4-gauge",), "", True),
+        ("staging", ("drill4-gauge",), "", True),
+        ("sim", ("rollback-code",), "", False),
+        ("stack", ("rollback-code",), "", True),
+        ("sim", ("downgrade-latency",), "", True),
+        ("stack", ("downgrade-latency",), "", False),
+        ("staging", ("downgrade-latency",), "", False),
+        ("stack", ("drill4-gauge", "downgrade-latency"), "", True),
+        ("sim", ("drill4-gauge",), "sim", True),
+        ("stack", ("drill4-gauge",), "sim", False),
+        ("staging", ("drill4-gauge",), "sim", False),
+        ("sim", ("drill4-gauge",), "stack", False),
+        ("stack", ("drill4-gauge",), "stack", True),
+        ("staging", ("drill4-gauge",), "stack", False),
     ],
 )
-def test_the_checklist_says_where(world: str, ids: tuple[str, ...], sim_only: bool, expected: bool) -> None:
-    assert runs_in(world, ids, sim_only=sim_only) is expected
+def test_the_checklist_says_where(world: str, ids: tuple[str, ...], only: str, expected: bool) -> None:
+    assert runs_in(world, ids, only=only) is expected
 
 
 @pytest.mark.parametrize("world", ["sim", "stack"])
 def test_each_item_built_has_a_scenario_in_each_world_in_which_it_must_hold(world: str) -> None:
     """A tag ``sim-only`` takes none away from the stack."""
     there = {
-        one
-        for scenario in catalogue()
-        if runs_in(world, scenario.ids, sim_only=scenario.sim_only)
-        for one in scenario.ids
+        one for scenario in catalogue() if runs_in(world, scenario.ids, only=scenario.only) for one in scenario.ids
     }
     missing = [
         item.id

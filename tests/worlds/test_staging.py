@@ -214,7 +214,7 @@ def test_the_dry_run_tells_each_step_and_what_it_would_touch_without_secrets(tmp
     said = list(rehearse(StagingConfig.from_file(written(tmp_path, FULL, FAKEZEP), SECRETS), []))
     text = "\n".join(said)
     assert sum(line.startswith(("  Given ", "  When ", "  Then ")) for line in said) == sum(
-        len(one.steps) for one in catalogue() if runs_in("staging", one.ids, sim_only=one.sim_only)
+        len(one.steps) for one in catalogue() if runs_in("staging", one.ids, only=one.only)
     )
     assert {line.strip() for line in said if "VOID" in line} == {
         "VOID: no drill deploys another release",

@@ -79,7 +79,7 @@ def _of_one_world() -> set[str]:
     return {
         f"{one.feature}: {one.name}"
         for one in catalogue()
-        if not all(runs_in(world, one.ids, sim_only=one.sim_only) for world in ("sim", "stack"))
+        if not all(runs_in(world, one.ids, only=one.only) for world in ("sim", "stack"))
     }
 
 

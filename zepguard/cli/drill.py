@@ -153,7 +153,7 @@ def _side_by_side(selectors: tuple[str, ...], time_scale: float, stacks: int) ->
     from zepguard.parts import PartError
     from zepguard.stack.errors import StackError
 
-    here = [one for one in catalogue() if runs_in("stack", one.ids, sim_only=one.sim_only)]
+    here = [one for one in catalogue() if runs_in("stack", one.ids, only=one.only)]
     with failing_as(ExitCode.ENVIRONMENT, StackError, PartError):
         done = run_side_by_side(
             shares(here, selectors, stacks), time_scale=time_scale, tell=click.echo, progress=_progress
@@ -211,7 +211,7 @@ def _check(selectors: tuple[str, ...], world: str) -> None:
         if not meant:
             choices = ", ".join(sorted({one for scenario in known for one in scenario.ids}))
             raise click.UsageError(f"no drill is called {selector!r}: use a number or one of {choices}")
-        if not any(runs_in(world, one.ids, sim_only=one.sim_only) for one in meant):
+        if not any(runs_in(world, one.ids, only=one.only) for one in meant):
             raise click.UsageError(f"{selector!r} does not run in world {world}: use --world sim")
 
 

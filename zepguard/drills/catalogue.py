@@ -10,13 +10,13 @@ from pytest_bdd.feature import get_features
 
 from zepguard.drills.places import features_folder
 
-__all__ = ["LONG", "SIM_ONLY", "CataloguedScenario", "CataloguedStep", "catalogue"]
+__all__ = ["LONG", "ONLY", "CataloguedScenario", "CataloguedStep", "catalogue"]
 
 LONG = "long"
 """The tag of a scenario that takes a minute or more: left out of a quick run."""
 
-SIM_ONLY = "sim-only"
-"""The tag of a scenario whose times do not stand scaling, although its item must hold on real processes too."""
+ONLY = {"sim-only": "sim", "stack-only": "stack"}
+"""The tags of a scenario that one world alone can run: its times do not stand scaling, or it needs real processes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +29,7 @@ class CataloguedStep:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CataloguedScenario:
-    """A scenario: where it stands, its checklist ids, its steps as written, and whether only world sim runs it."""
+    """A scenario: where it stands, its checklist ids, its steps as written, and the only world that runs it."""
 
     file: Path
     line: int
@@ -37,7 +37,7 @@ class CataloguedScenario:
     name: str
     ids: tuple[str, ...]
     steps: tuple[CataloguedStep, ...]
-    sim_only: bool = False
+    only: str = ""
 
 
 def catalogue() -> Iterator[CataloguedScenario]:
@@ -49,7 +49,7 @@ def catalogue() -> Iterator[CataloguedScenario]:
                 line=scenario.line_number,
                 feature=feature.name or "",
                 name=scenario.name,
-                ids=tuple(sorted((scenario.tags | feature.tags) - {LONG, SIM_ONLY})),
+                ids=tuple(sorted((scenario.tags | feature.tags) - {LONG, *ONLY})),
                 steps=tuple(CataloguedStep(keyword=str(step.type), text=step.name) for step in scenario.steps),
-                sim_only=SIM_ONLY in scenario.tags | feature.tags,
+                only="".join(ONLY[tag] for tag in sorted((scenario.tags | feature.tags) & set(ONLY))),
             )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pytest_bdd.parser import Feature, Scenario, Step
 
-from zepguard.drills.catalogue import LONG, SIM_ONLY
+from zepguard.drills.catalogue import LONG, ONLY
 from zepguard.drills.checklist import checklist
 from zepguard.drills.history import Historian, History
 from zepguard.drills.outcome import ScenarioOutcome, StepOutcome
@@ -65,15 +65,15 @@ class DrillPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_bdd_apply_tag(self, tag: str, function: Callable[..., Any]) -> bool:
-        """Tags are checklist ids, kept in a mark each, or ``sim-only`` or ``long``."""
-        mark = {SIM_ONLY: pytest.mark.sim_only, LONG: pytest.mark.long}.get(tag) or pytest.mark.checklist(tag)
-        mark(function)
+        """Tags are checklist ids, kept in a mark each, or ``long``, or name the only world that runs the scenario."""
+        marks = {LONG: pytest.mark.long, **{only: pytest.mark.only(world) for only, world in ONLY.items()}}
+        (marks.get(tag) or pytest.mark.checklist(tag))(function)
         return True
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Know the mark."""
         config.addinivalue_line("markers", "checklist(id): the item of the go-live checklist that this verifies")
-        config.addinivalue_line("markers", "sim_only: runs in world sim and in no other")
+        config.addinivalue_line("markers", "only(world): runs in that world and in no other")
         config.addinivalue_line("markers", "long: takes a minute or more")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -87,8 +87,8 @@ class DrillPlugin:
     def _runs_here(self, item: pytest.Item) -> bool:
         if not self._long and item.get_closest_marker("long") is not None:
             return False
-        sim_only = item.get_closest_marker("sim_only") is not None
-        return runs_in(self._world.name, tags_of(item), sim_only=sim_only)
+        only = item.get_closest_marker("only")
+        return runs_in(self._world.name, tags_of(item), only=only.args[0] if only else "")
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:

@@ -11,15 +11,15 @@ __all__ = ["runs_in"]
 _AS = {"staging": "stack"}
 
 
-def runs_in(world: str, ids: Sequence[str], *, sim_only: bool = False) -> bool:
+def runs_in(world: str, ids: Sequence[str], *, only: str = "") -> bool:
     """Whether a scenario runs in a world: one of its items must hold there.
 
     Args:
         world: its name; a deployed environment is asked what a stack is asked.
         ids: the scenario's checklist ids.
-        sim_only: whether it has the tag ``sim-only``.
+        only: the one world that its tag keeps it to, ``sim`` or ``stack``; any if empty.
     """
-    if sim_only and world != "sim":
+    if only and world != only:
         return False
     worlds = {place for item in checklist() if item.id in ids for place in item.worlds}
     return not worlds or _AS.get(world, world) in worlds

@@ -82,7 +82,7 @@ def _told_in(item: str, evidence: Evidence, scenarios: Sequence[CataloguedScenar
                 _Told(status=Status(scenario.status), where=scenario.where, by=scenario.name, seen=seen)
             )
     for world, of in found.items():
-        due = {one.name for one in scenarios if runs_in(world, one.ids, sim_only=one.sim_only)}
+        due = {one.name for one in scenarios if runs_in(world, one.ids, only=one.only)}
         if missing := sorted(due - {one.by for one in of}):
             seen = (f"not run: {'; '.join(missing)}",)
             of.append(_Told(status=Status.PARTLY, where=world, by=missing[0], seen=seen))

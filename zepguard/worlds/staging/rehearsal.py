@@ -39,7 +39,7 @@ def rehearse(config: StagingConfig, selectors: Sequence[str]) -> Iterator[str]:
     yield "and after its last step undo what it did, and"
     yield from (f"    {line}" for line in touches.end())
     for scenario in catalogue():
-        if not runs_in("staging", scenario.ids, sim_only=scenario.sim_only):
+        if not runs_in("staging", scenario.ids, only=scenario.only):
             continue
         if not selectors or any(matches(one, scenario.ids) for one in selectors):
             yield ""
