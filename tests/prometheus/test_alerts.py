@@ -110,6 +110,14 @@ def test_pages_go_by_severity_and_team(tool: Callable[[Tool], Path], labels: tup
     assert done.stdout.strip() == receiver
 
 
+@pytest.mark.parametrize("name", alerts())
+def test_each_alert_pages_where_its_severity_belongs(tool: Callable[[Tool], Path], name: str) -> None:
+    config = prometheus_folder() / "alertmanager.yml"
+    labels = [f"{label}={value}" for label, value in (alerts()[name]["labels"] | {"alertname": name}).items()]
+    done = run(tool(AMTOOL), "config", "routes", "test", f"--config.file={config}", *labels)
+    assert done.stdout.strip() == f"backend-{alerts()[name]['labels']['severity']}"
+
+
 def test_no_key_stands_in_the_routes() -> None:
     receivers = yaml.safe_load((prometheus_folder() / "alertmanager.yml").read_text(encoding="utf-8"))["receivers"]
     for one in (page for receiver in receivers for page in receiver["pagerduty_configs"]):
