@@ -32,7 +32,7 @@ class FaultSpec:
     """A fault as asked for. None, and no ``routes``, leaves a field out: fakezep's default, or any request.
 
     ``count`` requests are hit, then it ends (None: until removed); ``share`` is the part of the matching
-    requests that it hits. Times are in seconds.
+    requests that it hits; ``content`` selects writes of a message that has this text. Times are in seconds.
     """
 
     kind: FaultKind
@@ -48,6 +48,7 @@ class FaultSpec:
     interval_s: float | None = None
     user_id: str | None = None
     thread_id: str | None = None
+    content: str | None = None
 
     def wire(self) -> dict[str, object]:
         """Return what is sent: the fields that are given."""
@@ -65,6 +66,7 @@ class FaultSpec:
             "interval_s": self.interval_s,
             "user_id": self.user_id,
             "thread_id": self.thread_id,
+            "content": self.content,
         }
         return {name: value for name, value in fields.items() if value is not None}
 

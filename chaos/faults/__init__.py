@@ -14,8 +14,11 @@ from chaos.faults.http_401 import Http401
 from chaos.faults.http_403 import Http403
 from chaos.faults.http_429 import Http429
 from chaos.faults.http_503 import Http503
+from chaos.faults.late_answer import LateAnswer
+from chaos.faults.late_write import LateWrite
 from chaos.faults.latency import Latency
 from chaos.faults.lost_answer import LostAnswer
+from chaos.faults.message_refused import MessageRefused
 from chaos.faults.no_op import NoOp
 from chaos.faults.refused import Refused
 from chaos.faults.reset import Reset
@@ -34,6 +37,9 @@ _CLASSES: tuple[type[Fault], ...] = (
     Http429,
     Http503,
     LostAnswer,
+    LateAnswer,
+    LateWrite,
+    MessageRefused,
 )
 
 FAULTS: dict[str, type[Fault]] = {cls.name: cls for cls in _CLASSES}

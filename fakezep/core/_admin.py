@@ -188,6 +188,7 @@ def read_fault(fields: Mapping[str, Json]) -> Fault:
         interval_s=_number(fields, "interval_s", 1.0),
         user_id=_string(fields, "user_id"),
         thread_id=_string(fields, "thread_id"),
+        content=_string(fields, "content"),
     )
     return fault
 
@@ -206,6 +207,7 @@ _FAULT_FIELDS = (
     "interval_s",
     "user_id",
     "thread_id",
+    "content",
 )
 
 

@@ -1,6 +1,7 @@
 """Faults: what goes wrong, for which requests, and how often (contract section 10)."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
@@ -38,7 +39,8 @@ class Fault:
     """One fault and the requests it hits. None in a selector means any.
 
     ``count`` is how many requests it hits before it ends (None: until removed), ``share`` the part of the
-    matching requests that it hits, above 0 up to 1. ``body`` text is sent as it is, anything else as JSON.
+    matching requests that it hits, above 0 up to 1. ``content`` selects writes with a message that has this text.
+    ``body`` text is sent as it is, anything else as JSON.
     Raises ValueError, naming the field and the remedy.
     """
 
@@ -55,6 +57,7 @@ class Fault:
     interval_s: float = 1.0
     user_id: str | None = None
     thread_id: str | None = None
+    content: str | None = None
 
     def __post_init__(self) -> None:
         checks = {
@@ -75,7 +78,15 @@ class Fault:
             if not good:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; give {remedy}")
 
-    def hits(self, *, route: str | None, method: str, user_id: str | None, thread_id: str | None) -> bool:
+    def hits(
+        self,
+        *,
+        route: str | None,
+        method: str,
+        user_id: str | None,
+        thread_id: str | None,
+        contents: Sequence[str] = (),
+    ) -> bool:
         """Whether a request with these marks is one that the fault is for."""
         if self.kind is Kind.EMPTY_CONTEXT and route != "context":
             return False
@@ -84,6 +95,7 @@ class Fault:
             and self.method in (None, method)
             and self.user_id in (None, user_id)
             and self.thread_id in (None, thread_id)
+            and (self.content is None or any(self.content in one for one in contents))
         )
 
     def response(self) -> Response:
@@ -169,11 +181,12 @@ class FaultPlan:
         method: str,
         user_id: str | None,
         thread_id: str | None,
+        contents: Sequence[str] = (),
     ) -> Fault | None:
         """The fault that hits this request, counted, or None."""
         for active in self.active():
             fault = active.fault
-            if not fault.hits(route=route, method=method, user_id=user_id, thread_id=thread_id):
+            if not fault.hits(route=route, method=method, user_id=user_id, thread_id=thread_id, contents=contents):
                 continue
             if fault.share < 1 and rng.random() >= fault.share:
                 continue

@@ -100,6 +100,7 @@ class FakeZep:
             method=request.method,
             user_id=visit.user_id,
             thread_id=visit.thread_id,
+            contents=_sent_contents(visit),
         )
         seq = self._note(visit, fault, now)
         if fault is not None and fault.kind is Kind.REFUSE_BEFORE_WRITE:
@@ -280,14 +281,22 @@ _ADDING = ("add_messages", "add_messages_batch")
 
 def _sent_messages(visit: _Visit) -> tuple[JournalMessage, ...]:
     """Roles and metadata as they were sent, as far as they can be read: the call may yet be refused."""
-    sent = visit.body.get("messages") if isinstance(visit.body, dict) else None
-    if visit.route is None or visit.route.name not in _ADDING or not isinstance(sent, list):
-        return ()
     return tuple(
         JournalMessage(role=_text(fields.get("role")), metadata=_mapping(fields.get("metadata")))
-        for fields in sent
-        if isinstance(fields, dict)
+        for fields in _sent(visit)
     )
+
+
+def _sent_contents(visit: _Visit) -> tuple[str, ...]:
+    """What the messages say, as far as it can be read."""
+    return tuple(_text(fields.get("content")) or "" for fields in _sent(visit))
+
+
+def _sent(visit: _Visit) -> list[dict[str, Json]]:
+    sent = visit.body.get("messages") if isinstance(visit.body, dict) else None
+    if visit.route is None or visit.route.name not in _ADDING or not isinstance(sent, list):
+        return []
+    return [fields for fields in sent if isinstance(fields, dict)]
 
 
 def _text(value: Json) -> str | None:

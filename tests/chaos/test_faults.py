@@ -19,8 +19,11 @@ from chaos.faults.http_401 import Http401
 from chaos.faults.http_403 import Http403
 from chaos.faults.http_429 import Http429
 from chaos.faults.http_503 import Http503
+from chaos.faults.late_answer import LateAnswer
+from chaos.faults.late_write import LateWrite
 from chaos.faults.latency import Latency
 from chaos.faults.lost_answer import LostAnswer
+from chaos.faults.message_refused import MessageRefused
 from chaos.faults.no_op import NoOp
 from chaos.faults.refused import Refused
 from chaos.faults.reset import Reset
@@ -45,25 +48,26 @@ QUICK: dict[str, Fault] = {
     "http-429": Http429(retry_after_s=7),
     "http-503": Http503(),
 }
-BREAKING = [*QUICK, "lost-answer"]
+ON_TRAFFIC = ("lost-answer", "late-answer", "late-write", "message-refused")
+BREAKING = [*QUICK, *ON_TRAFFIC]
 
 
 def fault_for(name: str) -> Fault:
     return QUICK.get(name) or FAULTS[name]()
 
 
-def write(target: ChaosTarget, thread_id: str) -> int | None:
+def write(target: ChaosTarget, thread_id: str, content: str = "hello") -> int | None:
     """Write one message; the status, or None if the answer was lost."""
-    return send(target, "POST", f"/threads/{thread_id}/messages", {"messages": [message()]})
+    return send(target, "POST", f"/threads/{thread_id}/messages", {"messages": [message(content)]})
 
 
-def message() -> dict[str, object]:
-    return {"role": "user", "content": "hello", "name": "Ada"}
+def message(content: str = "hello") -> dict[str, object]:
+    return {"role": "user", "content": content, "name": "Ada"}
 
 
-def send(target: ChaosTarget, method: str, path: str, body: object) -> int | None:
+def send(target: ChaosTarget, method: str, path: str, body: object, *, wait_s: float = 60) -> int | None:
     parts = urlsplit(target.zep_via_proxy_url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=wait_s)
     headers = {"Authorization": f"Api-Key {target.zep_api_key}", "Content-Type": "application/json"}
     try:
         connection.request(method, parts.path + path, json.dumps(body), headers)
@@ -114,6 +118,51 @@ def test_a_lost_answer_is_seen_in_the_journal_once_something_is_written(target: 
         assert len(admin.stored_messages(thread_id)) == 2
 
 
+def test_a_message_is_refused_by_its_words_and_no_other_is(target: ChaosTarget) -> None:
+    """The status is the fault's own, and nothing of that write is stored."""
+    thread_id = thread_ready(target)
+    live = MessageRefused(status=413, content="too much").on(target)
+    live.start()
+    assert write(target, thread_id, "much") == 200
+    assert not live.seen().seen
+    assert write(target, thread_id, "this is too much") == 413
+    assert live.seen().seen
+    live.stop()
+    assert write(target, thread_id, "this is too much") == 200
+    with FakeZepAdmin(target.fakezep_admin_url, target.admin_key) as admin:
+        assert [one["content"] for one in admin.stored_messages(thread_id)] == ["much", "this is too much"]
+
+
+def test_a_late_write_is_seen_once_it_has_landed_whoever_has_gone(target: ChaosTarget) -> None:
+    """The writer gives up, and Zep does it all the same."""
+    thread_id = thread_ready(target)
+    live = LateWrite(delay_s=0.5, count=1).on(target)
+    live.start()
+    with pytest.raises(TimeoutError):
+        send(target, "POST", f"/threads/{thread_id}/messages", {"messages": [message()]}, wait_s=0.1)
+    assert not live.seen().seen
+    until = time.monotonic() + 30
+    while not live.seen().seen and time.monotonic() < until:
+        time.sleep(0.05)
+    with FakeZepAdmin(target.fakezep_admin_url, target.admin_key) as admin:
+        assert len(admin.stored_messages(thread_id)) == 1
+    live.stop()
+
+
+def test_a_late_answer_comes_late_and_others_at_once(target: ChaosTarget) -> None:
+    """What is not named by its route is answered as ever."""
+    thread_id = thread_ready(target)
+    live = LateAnswer(delay_s=0.3).on(target)
+    live.start()
+    assert write(target, thread_id) == 200
+    assert not live.seen().seen
+    began = time.monotonic()
+    assert send(target, "GET", f"/threads/{thread_id}/context", None) == 200
+    assert time.monotonic() - began >= 0.3
+    assert live.seen().seen
+    live.stop()
+
+
 def test_the_no_op_lets_all_pass(target: ChaosTarget) -> None:
     """The teaching example goes the whole way and harms nothing."""
     live = NoOp().on(target)
@@ -144,7 +193,7 @@ def test_stop_is_safe_before_start_and_twice(name: str, target: ChaosTarget) -> 
 @pytest.mark.parametrize("name", BREAKING)
 def test_start_twice_is_one_fault(name: str, target: ChaosTarget, admin: FakeZepAdmin) -> None:
     """A later run takes over what a killed one left on the proxy."""
-    if name.startswith(("http", "lost")):
+    if name.startswith("http") or name in ON_TRAFFIC:
         live = fault_for(name).on(target)
         live.start()
         live.stop()

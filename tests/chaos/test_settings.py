@@ -29,6 +29,10 @@ REFUSED = [
     ("http-401", "share", "0"),
     ("lost-answer", "share", "1.1"),
     ("lost-answer", "colour", "red"),
+    ("late-write", "delay_s", "0"),
+    ("late-answer", "delay_s", "-1"),
+    ("late-answer", "count", "0"),
+    ("message-refused", "status", "503"),
 ]
 
 

@@ -175,6 +175,15 @@ def test_a_fault_for_a_user_or_thread_hits_the_threads_requests(admin: Any, sdk:
     add(sdk)
 
 
+def test_a_fault_for_what_a_message_says_spares_the_others(admin: Any, sdk: Zep, thread: str) -> None:
+    admin.fault("status", status=400, content="bad word")
+    add(sdk, "a good word")
+    assert sdk.user.get("ann").user_id == "ann"
+    with pytest.raises(ApiError):
+        add(sdk, "a bad word")
+    assert "a bad word" not in admin.contents()
+
+
 def test_a_share_hits_a_part_of_the_requests(admin: Any, sdk: Zep, thread: str) -> None:
     admin.fault("status", share=0.5, route="get_user")
     hits = 0

@@ -16,8 +16,11 @@ from chaos.faults.http_401 import Http401
 from chaos.faults.http_403 import Http403
 from chaos.faults.http_429 import Http429
 from chaos.faults.http_503 import Http503
+from chaos.faults.late_answer import LateAnswer
+from chaos.faults.late_write import LateWrite
 from chaos.faults.latency import Latency
 from chaos.faults.lost_answer import LostAnswer
+from chaos.faults.message_refused import MessageRefused
 from chaos.faults.no_op import NoOp
 from chaos.faults.refused import Refused
 from chaos.faults.reset import Reset
@@ -99,6 +102,9 @@ def test_a_latency_over_the_deadline_is_a_timeout_at_the_deadline_and_the_write_
         (Http429(), "rate_limited", 0.0, 0),
         (Http503(), "server_error", 0.0, 0),
         (LostAnswer(), "connection", 0.0, 1),
+        (LateAnswer(delay_s=1, routes=("add_messages",)), "answered", 1.0, 1),
+        (LateWrite(delay_s=1), "answered", 1.0, 1),
+        (MessageRefused(content="ell"), "refused", 0.0, 0),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
@@ -116,7 +122,7 @@ def test_each_fault_does_to_a_write_what_it_does_on_the_stack(
 
 def test_no_fault_of_the_list_is_missing_here() -> None:
     known = {NoOp, BlackHole, Refused, Latency, Reset, Drip, HalfAnswer}
-    known |= {Http401, Http403, Http429, Http503, LostAnswer}
+    known |= {Http401, Http403, Http429, Http503, LostAnswer, LateAnswer, LateWrite, MessageRefused}
     assert set(FAULTS.values()) == known
 
 
