@@ -43,10 +43,10 @@ def test_the_checklist_has_each_of_its_67_items_once() -> None:
 
 
 def test_an_item_that_a_later_capability_builds_has_no_scenario_yet() -> None:
-    """And each other item has one, or a test of its own: an id that nothing uses is no promise."""
+    """And each other item has one, or a test of its own, or both: an id that nothing uses is no promise."""
     verified = {one for scenario in SCENARIOS for one in scenario.ids}
     for item in checklist():
-        assert [item.id in verified, bool(item.built_by), bool(item.verified_by)].count(True) == 1, item.id
+        assert (item.id in verified or bool(item.verified_by)) is not bool(item.built_by), item.id
 
 
 def test_each_feature_file_is_read() -> None:

@@ -24,8 +24,13 @@ from zepguard.worlds.world import World
 
 __all__ = ["drill_variables", "drill_world", "world"]
 
-# The soak's first: steps.py imports it, and what is imported already has its assertions as they are.
-pytest_plugins = ["zepguard.drills.soak_steps", "zepguard.drills.steps"]
+# Those that steps.py imports come first: what is imported already has its assertions as they are.
+pytest_plugins = [
+    "zepguard.drills.soak_steps",
+    "zepguard.drills.page_steps",
+    "zepguard.drills.alert_steps",
+    "zepguard.drills.steps",
+]
 
 
 @pytest.fixture(scope="module")

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
 from pytest_bdd import parsers
 
-from zepguard.drills import soak_steps
+from zepguard.drills import alert_steps, page_steps, soak_steps
 from zepguard.drills.phrases import given, then, when
 from zepguard.worlds.world import CommandResult, Metrics, Turn, World, WorldError
 
 __all__ = ["Drill"]
 
-pytest_plugins = [soak_steps.__name__]
+pytest_plugins = [soak_steps.__name__, page_steps.__name__, alert_steps.__name__]
 
 _FLAGS = {
     "off": {"FLAG_ZEP_WRITE": "false", "FLAG_ZEP_READ": "false"},
@@ -161,23 +161,39 @@ def this_release(world: World) -> None:
     world.put_back_this_release()
 
 
-@given("traffic to Zep is blocked")
-@when("traffic to Zep is blocked")
-def traffic_blocked(world: World) -> None:
-    """Let packets to Zep vanish in both directions, as iptables DROP does."""
-    world.start_fault("black-hole")
+_NETWORK_FAULTS: Mapping[str, tuple[str, Mapping[str, float | str]]] = {
+    "traffic to Zep is blocked": ("black-hole", {}),
+    "connections to Zep are reset before a request arrives": ("reset", {"stream": "upstream"}),
+    "Zep refuses connections": ("refused", {}),
+    "Zep's answers break off": ("half-answer", {"answer_bytes": 160}),
+    "Zep's answers come a byte a second": ("drip", {}),
+}
+_network_fault = parsers.re(f"(?P<wording>{'|'.join(_NETWORK_FAULTS)})")
 
 
-@given(parsers.re(r"Zep answers (?P<status>401|403|429|503) to every request"))
-def answers_status(world: World, status: str) -> None:
-    """Have Zep refuse, whatever is asked of it and with whichever key."""
-    world.start_fault(f"http-{status}")
+@given(_network_fault)
+@when(_network_fault)
+def network_fails(world: World, wording: str) -> None:
+    """Packets vanish both ways, as iptables DROP has it; nobody listens; a head of 150 bytes comes and hardly more."""
+    fault, settings = _NETWORK_FAULTS[wording]
+    world.start_fault(fault, **settings)
 
 
-@when(parsers.re(r"Zep answers writes with (?P<status>401|503)"))
-def answers_writes(world: World, status: str) -> None:
-    """Have Zep refuse messages; reads pass."""
-    world.start_fault(f"http-{status}", routes="add_messages,add_messages_batch")
+_ROUTES = {"writes": "add_messages,add_messages_batch", "reads": "context"}
+_refusal = parsers.re(
+    r"Zep answers ((?P<what>writes|reads) with (?P<some>\d{3})|(?P<all>\d{3}) to every request)"
+    r"( and Retry-After (?P<retry_after_s>\d+) s)?"
+)
+
+
+@given(_refusal)
+@when(_refusal)
+def refuses(world: World, what: str | None, some: str | None, all: str | None, retry_after_s: str | None) -> None:
+    """Zep refuses what it is asked, with whichever key; what is not named passes."""
+    settings: dict[str, float | str] = {"routes": _ROUTES[what]} if what else {}
+    if retry_after_s is not None:
+        settings["retry_after_s"] = int(retry_after_s)
+    world.start_fault(f"http-{some or all}", **settings)
 
 
 @when("the next write reaches Zep, and its answer is lost")
@@ -186,41 +202,11 @@ def answer_lost(world: World) -> None:
     world.start_fault("lost-answer", count=1)
 
 
-@when("connections to Zep are reset before a request arrives")
-def reset_before(world: World) -> None:
-    """Tear connections down on the way to Zep: nothing is stored."""
-    world.start_fault("reset", stream="upstream")
-
-
-@when("Zep refuses connections")
-def connections_refused(world: World) -> None:
-    """Nobody listens where Zep was."""
-    world.start_fault("refused")
-
-
-@when("Zep's answers break off")
-def answers_break_off(world: World) -> None:
-    """A head of about 150 bytes comes, and hardly more."""
-    world.start_fault("half-answer", answer_bytes=160)
-
-
-@when("Zep's answers come a byte a second")
-def answers_drip(world: World) -> None:
-    """Each byte comes in time, and all of them never do."""
-    world.start_fault("drip")
-
-
 @when(parsers.parse("Zep answers {late_ms:d} ms late"))
 @given(parsers.parse("Zep answers {late_ms:d} ms late"))
 def answers_late(world: World, late_ms: int) -> None:
     """Delay what comes back from Zep."""
     world.start_fault("latency", latency_ms=late_ms)
-
-
-@given(parsers.parse("Zep answers reads with 429 and Retry-After {retry_after_s:d} s"))
-def answers_429(world: World, retry_after_s: int) -> None:
-    """Let Zep refuse reads of context for their number; writes pass."""
-    world.start_fault("http-429", retry_after_s=retry_after_s, routes="context")
 
 
 @when("traffic to Zep is restored")
@@ -255,23 +241,16 @@ def long_sent(world: World, drill: Drill, length: int, thread: str) -> None:
     drill.turns.append(world.say(words[: length - 1] + ".", thread=thread))
 
 
-@when(parsers.parse("for {minutes:d} min a message is sent every {gap:d} s, each to a thread of its own"))
-def sent_for_minutes(world: World, drill: Drill, minutes: int, gap: int) -> None:
-    """Reads that no cache can answer, at an even pace."""
-    for number in range(minutes * 60 // gap):
-        _say_and_wait(world, drill, number, gap)
-
-
 @when(
     parsers.re(
-        r"for (?P<minutes>\d+) min a message is sent every (?P<gap>\d+) s, each to a thread of its own, "
-        r"and Zep answers (every|each) (?P<nth>\d+)(th|rd|nd) read with 503"
+        r"for (?P<minutes>\d+) min a message is sent every (?P<gap>\d+) s, each to a thread of its own"
+        r"(, and Zep answers (every|each) (?P<nth>\d+)(th|rd|nd) read with 503)?"
     )
 )
-def sent_with_failures(world: World, drill: Drill, minutes: str, gap: str, nth: str) -> None:
-    """The same, with a share of failed reads and never two in a row; each of them shows its receipt."""
+def sent_for_minutes(world: World, drill: Drill, minutes: str, gap: str, nth: str | None) -> None:
+    """Reads that no cache can answer, at an even pace; a share of them may fail, never two in a row, each receipted."""
     for number in range(int(minutes) * 60 // int(gap)):
-        due = number % int(nth) == int(nth) - 1
+        due = nth is not None and number % int(nth) == int(nth) - 1
         failing = due and world.status()["forced"] is None  # where nothing is read, nothing fails
         if failing:
             world.start_fault("http-503", routes="context", count=1)

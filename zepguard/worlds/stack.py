@@ -27,6 +27,7 @@ from zepguard.stack.info import StackInfo
 from zepguard.stack.programs import APP, WORKERS
 from zepguard.stack.release import release_before, unpack
 from zepguard.worlds.chat import post_turn
+from zepguard.worlds.pager import Pager
 from zepguard.worlds.real_time import Progress, RealPatience, RealTime
 from zepguard.worlds.scrape import read_metrics
 from zepguard.worlds.world import CommandResult, Metrics, StoredMessage, Turn, WorldError
@@ -65,6 +66,7 @@ class StackWorld:
         )
         self._faults: list[LiveFault] = []
         self._other_release = False
+        self._pager: Pager | None = None
         self.evidence: list[str] = []
         self._reset_notes()
 
@@ -78,6 +80,7 @@ class StackWorld:
 
     def close(self) -> None:
         """Give connections back."""
+        self._pager_off()
         self._http.close()
         self._admin.close()
 
@@ -91,6 +94,7 @@ class StackWorld:
         """Receipts of the faults still on, faults off, variables and mode as found, all accepted messages delivered."""
         problems: list[str] = []
         for undo in (
+            self._pager_off,
             self._faults_receipted,
             self._faults_off,
             self._release_back,
@@ -104,6 +108,11 @@ class StackWorld:
                 problems.append(str(error))
         if problems:
             raise WorldError("; ".join(problems))
+
+    def _pager_off(self) -> None:
+        if self._pager is not None:
+            self._pager.close()
+            self._pager = None
 
     def _faults_off(self) -> None:
         while self._faults:
@@ -338,6 +347,12 @@ class StackWorld:
         finally:
             service.close()
         return sum(result.latency_s is not None for result in results)
+
+    def pager(self) -> Pager:
+        """Prometheus and Alertmanager over this stack, from the first call to the scenario's end."""
+        if self._pager is None:
+            self._pager = Pager(self._info.metrics_url, self._info.time_scale)
+        return self._pager
 
     def processes(self) -> Mapping[str, int]:
         """The pids that the supervisor knows; 0 for one that does not run."""
