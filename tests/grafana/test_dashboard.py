@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from zepguard.parts.prometheus import PROMETHEUS, PROMTOOL, find_tool
 from zepguard.prometheus.blocks import make_blocks
 from zepguard.prometheus.dashboard import files
-from zepguard.prometheus.places import grafana_folder
+from zepguard.prometheus.places import grafana_folder, prometheus_folder
 from zepguard.prometheus.server import Prometheus
 
 NINE = [
@@ -32,6 +34,7 @@ NINE = [
     "Circuit Breaker Opens",
     "Read/Write Request Rate",
 ]
+OUTBOX = ["Outbox Depth", "Oldest Undelivered Message", "Dead Letters", "Sent Again", "Outbox Deliveries"]
 BEGAN = 1_760_000_400
 STEP_S = 30
 PHASE_S = 2 * 3600
@@ -81,7 +84,15 @@ def test_grafanas_own_model_reads_it_and_writes_the_same(posted: dict[str, Any])
 
 def test_the_nine_panels_stand_first_and_in_the_checklists_order(posted: dict[str, Any]) -> None:
     titles = [panel["title"] for panel in posted["dashboard"]["panels"]]
-    assert titles == [*NINE, "Mode Timeline"]
+    assert titles == [*NINE, "Mode Timeline", *OUTBOX]
+
+
+def test_the_oldest_message_is_red_where_its_alert_begins(panels: dict[str, Panel]) -> None:
+    rules = yaml.safe_load((prometheus_folder() / "alerts.yml").read_text(encoding="utf-8"))["groups"][0]["rules"]
+    (stuck,) = (rule for rule in rules if rule.get("alert") == "MemoryOutboxStuck")
+    alarm_s = float(re.findall(r"> ([0-9]+)", stuck["expr"])[0])
+    steps = panels["Oldest Undelivered Message"]["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    assert [(step["value"], step["color"]) for step in steps] == [(None, "green"), (alarm_s, "red")]
 
 
 def test_no_panel_lies_on_another(posted: dict[str, Any]) -> None:
@@ -120,10 +131,12 @@ def test_every_panel_has_a_unit_thresholds_and_the_variables(posted: dict[str, A
         ("Downgrade Events", 1, "red"),
         ("Circuit Breaker Opens", 0, "green"),
         ("Circuit Breaker Opens", 1, "red"),
+        ("Dead Letters", 0, "green"),
+        ("Dead Letters", 1, "red"),
     ],
 )
 def test_the_checklists_numbers_colour_a_panel(panels: dict[str, Panel], title: str, value: float, colour: str) -> None:
-    """The figures are copied from the checklist here, and stand in budgets.toml."""
+    """The figures are copied from the checklist here, and stand in budgets.toml; it has none of dead letters."""
     steps = panels[title]["fieldConfig"]["defaults"]["thresholds"]["steps"]
     reached = [step["color"] for step in steps if step["value"] is None or step["value"] <= value]
     assert reached[-1] == colour
@@ -157,6 +170,13 @@ def sample_text() -> str:
         put("memory_zep_write_requests_total", "", at - BEGAN, at)
         put("memory_zep_write_failures_total", "", (at - BEGAN) * 0.003, at)
         put("circuit_open_total", 'component="zep"', 0, at)
+        put("memory_outbox_depth", "", 3, at)
+        put("memory_outbox_oldest_age_seconds", "", 7.5, at)
+        put("memory_outbox_dead_letters", "", int(reading > 0), at)
+        put("memory_outbox_delivered_total", "", (at - BEGAN) * 2, at)
+        put("memory_outbox_retried_total", "", (at - BEGAN) * 0.1, at)
+        put("memory_outbox_unknown_total", "", reading / 360, at)
+        put("memory_outbox_dead_total", "", reading * 0.05, at)
     lines = [line for family, body in families.items() for line in (f"# TYPE {family}", *body)]
     return "\n".join([*lines, "# EOF", ""])
 
@@ -209,6 +229,11 @@ def shown(prometheus: Prometheus, panel: Panel, at: float, *, job: str = ".*") -
         ("Circuit Breaker Opens", [0], [0]),
         ("Read/Write Request Rate", [0, 1], [0.6, 1]),
         ("Mode Timeline", "WRITE_ONLY", "READ_WRITE"),
+        ("Outbox Depth", [3], [3]),
+        ("Oldest Undelivered Message", [7.5], [7.5]),
+        ("Dead Letters", [0], [1]),
+        ("Sent Again", [0], [10]),
+        ("Outbox Deliveries", [2, 0.1, 0], [2, 0.1, 0.05]),
     ],
 )
 def test_each_panel_shows_what_the_checklist_says(

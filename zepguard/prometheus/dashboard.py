@@ -1,4 +1,4 @@
-"""Makes ``grafana/dashboards``: the checklist's nine panels, a timeline of the mode, and annotations.
+"""Makes ``grafana/dashboards``: the checklist's nine panels, a timeline of the mode, the outbox, and annotations.
 
     python -m zepguard.prometheus.dashboard
 
@@ -36,6 +36,9 @@ _MODES = {"0": ("OFF", "red"), "1": ("WRITE_ONLY", "yellow"), "2": ("READ_WRITE"
 _TITLES = {"Downgrades": "Downgrade: {{reason}}", "Restores": "Restore"}
 _COLUMNS = 24
 _HEIGHT = 7
+_NONE_IS_GOOD = ((None, "green"), (1, "red"))
+_STUCK_S = 600.0
+"""Of ``MemoryOutboxStuck`` in ``prometheus/alerts.yml``, which is written by hand; a test compares."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,6 @@ class _Panel:
 def _panels() -> tuple[_Panel, ...]:
     limit = {one.item: one.limit for one in read_budgets()}
     alarm_reads = 1 - limit["downgrade-failures"]
-    none_is_good = ((None, "green"), (1, "red"))
     return (
         _Panel(title="Memory Mode (Current)", shows={"mode": "mode"}, kind=stat.Panel, unit="short", modes=True),
         _Panel(
@@ -66,7 +68,7 @@ def _panels() -> tuple[_Panel, ...]:
             shows={"{{reason}}": "downgrades"},
             kind=timeseries.Panel,
             unit="short",
-            steps=none_is_good,
+            steps=_NONE_IS_GOOD,
             only_above_0=True,
             no_value="0 events",
         ),
@@ -111,7 +113,7 @@ def _panels() -> tuple[_Panel, ...]:
             shows={"openings": "breaker_opens"},
             kind=stat.Panel,
             unit="short",
-            steps=none_is_good,
+            steps=_NONE_IS_GOOD,
             decimals=0,
         ),
         _Panel(
@@ -127,6 +129,45 @@ def _panels() -> tuple[_Panel, ...]:
             unit="short",
             modes=True,
             span=_COLUMNS,
+        ),
+        *_outbox_panels(),
+    )
+
+
+def _outbox_panels() -> tuple[_Panel, ...]:
+    return (
+        _Panel(title="Outbox Depth", shows={"messages": "outbox_depth"}, kind=stat.Panel, unit="short", span=4),
+        _Panel(
+            title="Oldest Undelivered Message",
+            shows={"waits": "outbox_oldest"},
+            kind=stat.Panel,
+            unit="s",
+            steps=((None, "green"), (_STUCK_S, "red")),
+            decimals=0,
+            span=4,
+        ),
+        _Panel(
+            title="Dead Letters",
+            shows={"letters": "outbox_dead_letters"},
+            kind=stat.Panel,
+            unit="short",
+            steps=_NONE_IS_GOOD,
+            decimals=0,
+            span=4,
+        ),
+        _Panel(
+            title="Sent Again",
+            shows={"messages": "outbox_sent_again"},
+            kind=stat.Panel,
+            unit="short",
+            decimals=0,
+            span=4,
+        ),
+        _Panel(
+            title="Outbox Deliveries",
+            shows={"delivered": "outbox_delivered", "put back": "outbox_retried", "dead": "outbox_dead"},
+            kind=timeseries.Panel,
+            unit="reqps",
         ),
     )
 
@@ -150,7 +191,9 @@ def _dashboard() -> build.Dashboard:
     made = (
         build.Dashboard("Memory service monitoring")
         .uid("memory-service-monitoring")
-        .description("The go-live checklist's nine panels. Made by python -m zepguard.prometheus.dashboard.")
+        .description(
+            "The go-live checklist's nine panels, and the outbox. Made by python -m zepguard.prometheus.dashboard."
+        )
         .tags(["memory", "zep"])
         .refresh("30s")
         .time("now-6h", "now")
@@ -207,7 +250,7 @@ def _built(panel: _Panel, expressions: Mapping[str, Expression]) -> Any:
     if panel.kind is stat.Panel:
         made = made.reduce_options(ReduceDataOptions().calcs(["last"]))
     for number, (legend, name) in enumerate(panel.shows.items()):
-        made = made.with_target(_target(panel, expressions[name], legend, "AB"[number]))
+        made = made.with_target(_target(panel, expressions[name], legend, "ABC"[number]))
     return made
 
 
