@@ -65,7 +65,7 @@ def test_junit_survives_what_xml_cannot_hold(evidence: Any, scenario: Any, tmp_p
 def test_cucumber_json_has_what_its_readers_need(full: Evidence, tmp_path: Path) -> None:
     """As in Cucumber's own formatter: a failed step has the error, a void scenario is never all passed."""
     write(tmp_path, full)
-    (feature,) = json.loads((tmp_path / "cucumber.json").read_text(encoding="utf-8"))
+    feature, *_ = json.loads((tmp_path / "cucumber.json").read_text(encoding="utf-8"))
     assert set(feature) == {"uri", "id", "keyword", "name", "description", "line", "tags", "elements"}
     assert feature["uri"] == "features/staging-read-write/drill-4-auth-failure.feature"
     passed, failed, void = feature["elements"]
@@ -89,7 +89,7 @@ def test_a_scenario_whose_steps_all_passed_is_not_passed_in_cucumber_json(
 ) -> None:
     one = scenario(status, steps=scenario().steps if steps else ())
     write(tmp_path, evidence(scenarios=(one,)))
-    (feature,) = json.loads((tmp_path / "cucumber.json").read_text(encoding="utf-8"))
+    feature, *_ = json.loads((tmp_path / "cucumber.json").read_text(encoding="utf-8"))
     assert feature["elements"][0]["steps"][-1]["result"]["status"] == told
 
 
@@ -114,7 +114,7 @@ def test_runs_are_found_the_newest_first(evidence: Any, tmp_path: Path) -> None:
     assert find_runs(tmp_path / "nowhere") == []
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "not JSON", '{"format": 2}', '{"verdict": "passed", "drills": []}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "not JSON", '{"format": 3}', '{"verdict": "passed", "drills": []}'])
 def test_what_is_no_evidence_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "evidence.json").write_text(text)
     with pytest.raises(NoEvidence, match=str(tmp_path / "evidence.json")):

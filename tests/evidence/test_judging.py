@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from zepguard.drills.catalogue import CataloguedScenario
 from zepguard.drills.checklist import Item
 from zepguard.evidence import Evidence, Finding, ItemResult, Run, Verdict
-from zepguard.evidence.judging import item_states, stage_verdicts
+from zepguard.evidence.judging import found_good, item_states, stage_verdicts
 from zepguard.evidence.model import ItemState, Product, Status
 
 WORLDS = ("sim", "stack")
@@ -111,10 +111,25 @@ def test_a_stage_is_a_go_only_if_every_item_passed_and_nobody_objects(
             assert any(f"i{number}" in why for why in found.why), "it says which"
 
 
-def test_a_finding_on_another_stage_changes_nothing() -> None:
+@pytest.mark.parametrize("verdict", [*Verdict])
+def test_a_stage_that_the_checklist_does_not_have_is_what_was_found_of_it_and_changes_no_other(
+    verdict: Verdict,
+) -> None:
     items = [ItemState(id="i", stage="s", says="", status=Status.PASSED)]
-    (found,) = stage_verdicts(items, [Finding(stage="other", verdict=Verdict.NO_GO, why=("slow",), by="load")])
-    assert found.verdict is Verdict.GO
+    finding = Finding(stage="simulation", verdict=verdict, why=("500 seeds",), by="simulate")
+    found, other = stage_verdicts(items, [finding])
+    assert (found.stage, found.verdict, found.why) == ("s", Verdict.GO, ("all 1 items passed",))
+    assert (other.stage, other.verdict, other.why) == ("simulation", verdict, ("simulate: 500 seeds",))
+
+
+def test_what_a_program_found_good_is_told_of_a_stage_that_is_no_go_otherwise() -> None:
+    good = Finding(stage="s", verdict=Verdict.GO, why=("p95 +12 ms", "0 downgrades"), by="load")
+    (stage,) = stage_verdicts([ItemState(id="i", stage="s", says="", status=Status.NOT_RUN)], [good])
+    assert (stage.verdict, stage.why) == (Verdict.INCONCLUSIVE, ("not run: i",))
+    assert found_good(stage, [good]) == ["load: go: p95 +12 ms; 0 downgrades"]
+    (whole,) = stage_verdicts([ItemState(id="i", stage="s", says="", status=Status.PASSED)], [good])
+    assert found_good(whole, [good]) == []
+    assert "load: p95 +12 ms" in whole.why
 
 
 @pytest.mark.parametrize("verdict", [Verdict.NO_GO, Verdict.INCONCLUSIVE])

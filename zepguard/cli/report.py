@@ -35,6 +35,7 @@ def report(run: str | None, opens: bool, lists: bool, reports: Path) -> int:
     """
     from zepguard.evidence import NoEvidence, find_runs, read
     from zepguard.evidence.folder import PAGE, write_views
+    from zepguard.evidence.judging import found_good
 
     with failing_as(ExitCode.USAGE, NoEvidence):
         if lists:
@@ -43,7 +44,8 @@ def report(run: str | None, opens: bool, lists: bool, reports: Path) -> int:
         record = read(folder)
     write_views(folder, record)
     for stage in record.stages:
-        click.echo(f"{stage.verdict.upper():13} {stage.stage}: {'; '.join(stage.why)}")
+        why = "; ".join([*stage.why, *found_good(stage, record.findings)])
+        click.echo(f"{stage.verdict.upper():13} {stage.stage}: {why}")
     page = folder / PAGE
     click.echo(f"\n{record.run.command}, finished {record.run.finished}: {page}")
     if opens and click.launch(str(page.resolve())) != 0:

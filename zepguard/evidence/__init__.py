@@ -9,14 +9,15 @@ A program that has something to show makes an ``Evidence`` and writes it::
     told = ItemResult(item="soak-writes", status="passed", where="sim", by="zepguard soak", seen=seen)
     write(Path("reports/soak"), Evidence(run=run, product=product(), results=(told,)))
 
-``findings`` are verdicts on whole stages, ``timelines`` have marks in lanes, ``panels`` are the dashboard's
-(``ask_panels``). Whatever is given, what nobody ran is *not run*: no program can say otherwise of an item that it has
+``findings`` are verdicts on whole stages, ``budgets`` numbers that were to be kept, ``tables`` any other figures,
+``timelines`` have marks in lanes, ``panels`` are the dashboard's (``ask_panels``). Whatever is given, what nobody ran is *not run*: no program can say otherwise of an item that it has
 no result for. ``docs/evidence.md`` has the rules.
 """
 
 from zepguard.evidence.folder import NoEvidence, find_runs, joined, read, write
 from zepguard.evidence.masking import mask_of, masked
 from zepguard.evidence.model import (
+    Budget,
     Evidence,
     Finding,
     ItemResult,
@@ -29,6 +30,7 @@ from zepguard.evidence.model import (
     Scenario,
     Series,
     Status,
+    Table,
     Timeline,
     Verdict,
 )
@@ -37,6 +39,7 @@ from zepguard.evidence.provenance import now_text, product
 from zepguard.evidence.watching import Watch, watched
 
 __all__ = [
+    "Budget",
     "Evidence",
     "Finding",
     "ItemResult",
@@ -50,6 +53,7 @@ __all__ = [
     "Scenario",
     "Series",
     "Status",
+    "Table",
     "Timeline",
     "Verdict",
     "Watch",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from zepguard.drills.catalogue import catalogue
 from zepguard.drills.checklist import Item, checklist
 from zepguard.evidence.folder import PAGE, find_runs, read
-from zepguard.evidence.judging import item_states, stage_verdicts
-from zepguard.evidence.model import Evidence, ItemState, Product, Record, Run, StageVerdict, Status
+from zepguard.evidence.judging import found_good, item_states, stage_verdicts
+from zepguard.evidence.model import Evidence, Finding, ItemState, Product, Record, Run, StageVerdict, Status
 from zepguard.evidence.suite import suite_results
 
 __all__ = ["FilledIn", "Source", "fill_in", "markdown"]
@@ -30,11 +30,17 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilledIn:
-    """Items and stages, and of each item and world (in this order) the run that was the last to tell of it."""
+    """Items and stages, and of each item and world (in this order) the run that was the last to tell of it.
+
+    ``findings`` are the programs' last words on whole stages, ``runs`` all that anything here comes from, the oldest
+    first.
+    """
 
     items: tuple[ItemState, ...]
     stages: tuple[StageVerdict, ...]
     sources: Mapping[tuple[str, str], Source]
+    findings: tuple[Finding, ...] = ()
+    runs: tuple[Source, ...] = ()
 
 
 def fill_in(reports: Path, items: Sequence[Item] | None = None) -> FilledIn:
@@ -54,8 +60,22 @@ def fill_in(reports: Path, items: Sequence[Item] | None = None) -> FilledIn:
     evidence += suite_results(reports, items)
     states = item_states(items, evidence, scenarios=list(catalogue()))
     last = [run for number, run in enumerate(runs) if not _superseded(number, runs)]
-    findings = [one for _, record in last for one in record.findings]
-    return FilledIn(items=states, stages=stage_verdicts(states, findings), sources=dict(_sources(runs)))
+    findings = tuple(one for _, record in last for one in record.findings)
+    sources = dict(_sources(runs))
+    return FilledIn(
+        items=states,
+        stages=stage_verdicts(states, findings),
+        sources=sources,
+        findings=findings,
+        runs=tuple(_used(runs, sources.values(), [folder for folder, record in last if record.findings])),
+    )
+
+
+def _used(runs: Sequence[tuple[Path, Record]], sources: Iterable[Source], judging: Sequence[Path]) -> Iterator[Source]:
+    telling = {one.folder for one in sources}
+    for folder, record in runs:
+        if folder in telling or folder in judging:
+            yield Source(folder=folder, run=record.run, product=record.product)
 
 
 def _superseded(number: int, runs: Sequence[tuple[Path, Record]]) -> bool:
@@ -83,7 +103,7 @@ def markdown(filled: FilledIn, *, reports: Path, published: str = "") -> str:
     lines = ["# Go-live checklist, filled in", "", *_summary(filled), "", *_runs(filled, reports, published), ""]
     for stage in filled.stages:
         lines += [f"## {stage.stage}: {stage.verdict}", ""]
-        lines += [f"{_safe(why)}  " for why in stage.why] + [""]
+        lines += [f"{_safe(why)}  " for why in (*stage.why, *found_good(stage, filled.findings))] + [""]
         for item in filled.items:
             if item.stage == stage.stage:
                 lines += _item(item, filled, reports, published)
@@ -101,13 +121,12 @@ def _summary(filled: FilledIn) -> list[str]:
 
 
 def _runs(filled: FilledIn, reports: Path, published: str) -> list[str]:
-    sources = {one.folder: one for one in filled.sources.values()}
-    if not sources:
+    if not filled.runs:
         return [f"No run was found in {reports}."]
     rows = [
         f"| {_page(one.folder, '', reports, published)} | `{one.run.command}` | {one.run.time_scale:g} "
         f"| {one.run.finished} | {one.product.version}, {one.product.commit[:12]}{_changed(one.product)} |"
-        for one in sorted(sources.values(), key=lambda one: one.run.finished)
+        for one in filled.runs
     ]
     return ["| Evidence | Run | Time scale | Finished | Product |", "|---|---|---|---|---|", *rows]
 

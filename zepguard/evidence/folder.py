@@ -105,6 +105,8 @@ def joined(evidence: Sequence[Evidence]) -> Evidence:
         scenarios=tuple(scenarios),
         results=tuple(one for of in evidence for one in of.results),
         findings=tuple(one for of in evidence for one in of.findings),
+        budgets=tuple(one for of in evidence for one in of.budgets),
+        tables=tuple(one for of in evidence for one in of.tables),
         timelines=tuple(one for of in evidence for one in of.timelines),
         panels=next((one.panels for one in evidence if one.panels), ()),
     )

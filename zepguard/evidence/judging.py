@@ -14,7 +14,7 @@ from zepguard.drills.checklist import Item
 from zepguard.drills.where import runs_in
 from zepguard.evidence.model import Evidence, Finding, ItemState, StageVerdict, Status, Verdict
 
-__all__ = ["item_states", "stage_verdicts"]
+__all__ = ["found_good", "item_states", "stage_verdicts"]
 
 _WORST_FIRST = (Status.FAILED, Status.VOID, Status.PARTLY, Status.PASSED)
 _UNDECIDED = (Status.VOID, Status.PARTLY, Status.NOT_RUN, Status.NOT_BUILT)
@@ -110,13 +110,13 @@ def _status(item: Item, where: Mapping[str, Status]) -> tuple[Status, str]:
 
 
 def stage_verdicts(items: Sequence[ItemState], findings: Sequence[Finding] = ()) -> tuple[StageVerdict, ...]:
-    """Judge each stage, in the order in which the items name them.
+    """Judge each stage, in the order in which the items name them; then those that findings alone name.
 
     Args:
         items: all of the checklist.
         findings: what programs said of whole stages; a no go or a doubt of theirs stands beside the items'.
     """
-    stages = dict.fromkeys(one.stage for one in items)
+    stages = dict.fromkeys(one.stage for one in (*items, *findings))
     return tuple(_verdict(stage, items, [one for one in findings if one.stage == stage]) for stage in stages)
 
 
@@ -128,7 +128,16 @@ def _verdict(stage: str, items: Sequence[ItemState], findings: Sequence[Finding]
         return StageVerdict(stage=stage, verdict=Verdict.NO_GO, why=(*failed, *undecided))
     if undecided:
         return StageVerdict(stage=stage, verdict=Verdict.INCONCLUSIVE, why=tuple(undecided))
-    return StageVerdict(stage=stage, verdict=Verdict.GO, why=(f"all {len(of)} items passed",))
+    passed = [f"all {len(of)} items passed"] if of else []
+    return StageVerdict(stage=stage, verdict=Verdict.GO, why=(*passed, *_said(findings, Verdict.GO)))
+
+
+def found_good(stage: StageVerdict, findings: Sequence[Finding]) -> list[str]:
+    """What programs found good of a stage that is no go as a whole, and so does not say it itself."""
+    if stage.verdict is Verdict.GO:
+        return []
+    good = [one for one in findings if one.stage == stage.stage and one.verdict is Verdict.GO]
+    return [f"{one.by}: go: {'; '.join(one.why)}" for one in good]
 
 
 def _named(items: Sequence[ItemState], statuses: Sequence[Status]) -> list[str]:

@@ -1,4 +1,4 @@
-"""JUnit XML: a suite a feature, a case a scenario; what other programs told of items is a suite of its own.
+"""JUnit XML: a suite a feature, a case a scenario; what other programs told of items and stages are suites of their own.
 
 Void is an ``error``, not a skip: a reader must not take it for passed. Items that nobody ran are skipped cases.
 """
@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
-from zepguard.evidence.model import Record, Status
+from zepguard.evidence.model import Record, Status, Verdict
 
-__all__ = ["junit"]
+__all__ = ["ITEMS_NOT_RUN", "ITEMS_TOLD", "STAGES_JUDGED", "junit"]
+
+ITEMS_TOLD = "items told by other programs"
+STAGES_JUDGED = "stages judged by programs"
+ITEMS_NOT_RUN = "items of the checklist that were not run"
 
 _ASCII_CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in range(32) if chr(code) not in "\t\n\r"}
 _NOT_RUN = (Status.NOT_RUN, Status.NOT_BUILT)
-_TAG = {"failed": "failure", "void": "error"}
+_TAG = {"failed": "failure", "void": "error", Verdict.NO_GO: "failure", Verdict.INCONCLUSIVE: "error"}
 
 
 def junit(record: Record) -> str:
@@ -32,10 +36,13 @@ def junit(record: Record) -> str:
         _case(f"{one.where}.{one.by}", one.item, one.status, "; ".join(one.seen), one.seen) for one in record.results
     ]
     if told:
-        _suite(suites, "items told by other programs", told)
+        _suite(suites, ITEMS_TOLD, told)
+    judged = [_case(one.by, one.stage, one.verdict, "; ".join(one.why), one.why) for one in record.findings]
+    if judged:
+        _suite(suites, STAGES_JUDGED, judged)
     not_run = [_skipped(one.id, f"{one.status} {one.why}".strip()) for one in record.items if one.status in _NOT_RUN]
     if not_run:
-        _suite(suites, "items of the checklist that were not run", not_run)
+        _suite(suites, ITEMS_NOT_RUN, not_run)
     ElementTree.indent(suites)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suites, encoding="unicode") + "\n"
 

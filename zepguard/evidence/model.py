@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
+    "Budget",
     "Evidence",
     "Finding",
     "ItemResult",
@@ -29,6 +30,7 @@ __all__ = [
     "StageVerdict",
     "Status",
     "Step",
+    "Table",
     "Threshold",
     "Timeline",
     "Verdict",
@@ -59,7 +61,8 @@ class Lane(StrEnum):
 
     ``mode`` changes at a mark and stays so until the next, ``of`` is the reason; a ``breaker`` likewise, ``of`` is its
     operation, ``open`` and ``closed`` its labels; a ``fault`` lasts until its ``until``, or is on at the end;
-    ``latency`` has a value in seconds; a ``note`` is a moment.
+    ``latency`` has a value in seconds, and a comma in the label of what did not end well (``turn, status 503``); a
+    ``note`` is a moment.
     """
 
     MODE = "mode"
@@ -146,8 +149,34 @@ class ItemResult(_Value):
     seen: tuple[str, ...] = ()
 
 
+class Budget(_Value):
+    """A number that was to be kept, and what was seen of it: ``seen`` is a sentence with figures.
+
+    ``limit`` is the number as text (``write_success over 1h > 0.99``); ``verdict`` is None where it was not judged;
+    ``asked`` is the PromQL, where there was any.
+    """
+
+    item: str
+    limit: str
+    verdict: Verdict | None
+    seen: str
+    asked: str = ""
+
+
+class Table(_Value):
+    """Figures or words in rows, each as long as ``columns``."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    about: str = ""
+
+
 class Finding(_Value):
-    """A verdict on a whole stage with its reasons, from a program that judges stages, such as a load gate."""
+    """A verdict on a whole stage with its reasons, from a program that judges stages, such as a load gate.
+
+    A ``stage`` that the checklist does not have (``simulation``) is judged by the findings on it alone.
+    """
 
     stage: str
     verdict: Verdict
@@ -221,6 +250,8 @@ class Evidence(_Value):
     scenarios: tuple[Scenario, ...] = ()
     results: tuple[ItemResult, ...] = ()
     findings: tuple[Finding, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    tables: tuple[Table, ...] = ()
     timelines: tuple[Timeline, ...] = ()
     panels: tuple[Panel, ...] = ()
 
@@ -240,7 +271,7 @@ class ItemState(_Value):
 
 
 class StageVerdict(_Value):
-    """A stage of the checklist and why."""
+    """A stage and why."""
 
     stage: str
     verdict: Verdict
@@ -250,7 +281,7 @@ class StageVerdict(_Value):
 class Record(Evidence):
     """What ``evidence.json`` holds: the evidence, and what follows of it for items and stages."""
 
-    format: Annotated[Literal[1], Field(description="raised when a reader of the format before cannot read it")] = 1
+    format: Annotated[Literal[1, 2], Field(description="raised when a reader of the format before cannot read it")] = 2
     items: tuple[ItemState, ...] = ()
     stages: tuple[StageVerdict, ...] = ()
 

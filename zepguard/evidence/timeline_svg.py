@@ -143,7 +143,7 @@ def _latency_row(timeline: Timeline, x: Scale) -> list[_Row]:
             add(svg, "line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y(value), y2=y(value), class_="grid")
         add(svg, "text", figure(highest, "s"), x=_LEFT - 8, y=top + _ROW / 2 + 20, class_="row small")
         for at, value in points:
-            kind = "" if labels[at, value] == "turn" else " wrong"
+            kind = " wrong" if "," in labels[at, value] else ""
             dot = add(svg, "circle", cx=x(at), cy=y(value), r=3, class_=f"dot{kind}")
             add(dot, "title", f"{labels[at, value]}: {figure(value, 's')} at {offset(at - timeline.began)}")
 
