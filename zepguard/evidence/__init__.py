@@ -10,8 +10,8 @@ A program that has something to show makes an ``Evidence`` and writes it::
     write(Path("reports/soak"), Evidence(run=run, product=product(), results=(told,)))
 
 ``findings`` are verdicts on whole stages, ``budgets`` numbers that were to be kept, ``tables`` any other figures,
-``timelines`` have marks in lanes, ``panels`` are the dashboard's (``ask_panels``). Whatever is given, what nobody ran is *not run*: no program can say otherwise of an item that it has
-no result for. ``docs/evidence.md`` has the rules.
+``timelines`` have marks in lanes, ``panels`` are the dashboard's (``ask_panels``). Whatever is given, what nobody ran
+is *not run*: no program can say otherwise of an item that it has no result for. ``docs/evidence.md`` has the rules.
 """
 
 from zepguard.evidence.folder import NoEvidence, find_runs, joined, read, write

@@ -45,7 +45,7 @@ _STATUS = {
 
 def _told(record: Record) -> Iterator[dict[str, Any]]:
     """What no scenario tells: name, status and words of each, in a feature a kind."""
-    kinds = {
+    kinds: dict[str, list[tuple[str, str, str, str]]] = {
         ITEMS_TOLD: [(one.item, one.where, one.status, "; ".join(one.seen)) for one in record.results],
         STAGES_JUDGED: [(one.stage, one.by, one.verdict, "; ".join(one.why)) for one in record.findings],
         ITEMS_NOT_RUN: [

@@ -116,7 +116,7 @@ def stage_verdicts(items: Sequence[ItemState], findings: Sequence[Finding] = ())
         items: all of the checklist.
         findings: what programs said of whole stages; a no go or a doubt of theirs stands beside the items'.
     """
-    stages = dict.fromkeys(one.stage for one in (*items, *findings))
+    stages = dict.fromkeys([*(one.stage for one in items), *(one.stage for one in findings)])
     return tuple(_verdict(stage, items, [one for one in findings if one.stage == stage]) for stage in stages)
 
 

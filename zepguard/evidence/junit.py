@@ -1,4 +1,4 @@
-"""JUnit XML: a suite a feature, a case a scenario; what other programs told of items and stages are suites of their own.
+"""JUnit XML: a suite a feature, a case a scenario; a suite each for what programs told of items and of stages.
 
 Void is an ``error``, not a skip: a reader must not take it for passed. Items that nobody ran are skipped cases.
 """
