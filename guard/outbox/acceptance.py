@@ -9,6 +9,7 @@ import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from guard.core.characters import REPLACEMENT, whole_characters
 from guard.core.ids import check_id
@@ -57,11 +58,16 @@ class Acceptance:
         Raises:
             SettingsError: naming the variable, its value and the remedy.
         """
-        read = {v.field: v.parse(v, environ.get(v.name, v.default)) for v in VARIABLES if v.field in _FIELDS}
-        return cls(regions=read["pii_regions"], long=read["outbox_long"])  # type: ignore[arg-type]
+        return _parsed(*(environ.get(v.name, v.default) for v in (_REGIONS, _LONG)))
 
 
-_FIELDS = frozenset({"pii_regions", "outbox_long"})
+_REGIONS, _LONG = (next(v for v in VARIABLES if v.field == field) for field in ("pii_regions", "outbox_long"))
+
+
+@lru_cache(maxsize=8)
+def _parsed(regions: str, long: str) -> Acceptance:
+    """For one message the two values are as those of the last, as a rule."""
+    return Acceptance(regions=_REGIONS.parse(_REGIONS, regions), long=_LONG.parse(_LONG, long))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -39,6 +39,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -203,6 +204,11 @@ class _Pool:
             connection.commit()
             return list(found)
 
+    def change(self, sql: str, parameters: Mapping[str, Any]) -> int:
+        with self.transaction() as cursor:
+            cursor.execute(sql, parameters)
+            return cursor.rowcount
+
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
         with self._connection() as connection:
@@ -240,8 +246,12 @@ class _Pool:
                 return self._free.pop()
         connection = self._connect()
         self._skips_locked = not _is_sqlite(connection)
-        if _is_sqlite(connection):
-            connection.isolation_level = None  # transactions are begun by hand, as writers
+        if not _is_sqlite(connection):
+            connection.autocommit = False  # or each statement would be a transaction of its own, whatever is locked
+            return connection
+        if sys.version_info >= (3, 12):  # with its other ways ``commit`` may do nothing
+            connection.autocommit = sqlite3.LEGACY_TRANSACTION_CONTROL
+        connection.isolation_level = None  # transactions are begun by hand, as writers
         return connection
 
 

@@ -142,7 +142,7 @@ class OutboxRows(Protocol):
         """
 
     def bury(self, batch: Batch, key: int, *, reason: str, now: float) -> bool:
-        """Make a dead letter of a claimed row; False if the claim was lost."""
+        """Make a dead letter of a claimed row; False if the claim was lost, or its person was forgotten."""
 
     def dead_letters(self, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
         """The dead letters with a key above ``after``, oldest first."""

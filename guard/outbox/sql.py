@@ -70,6 +70,9 @@ class Database(Protocol):
     def read(self, sql: str, parameters: Mapping[str, Any], /) -> list[Any]:
         """Give the rows of one query, outside of a transaction."""
 
+    def change(self, sql: str, parameters: Mapping[str, Any], /) -> int:
+        """Run one statement and commit it; gives how many rows it changed."""
+
     def transaction(self) -> AbstractContextManager[Cursor]:
         """Commit what is done inside, or roll it back if that raises."""
 
@@ -207,12 +210,11 @@ class SqlRows:
     def _next_in_line(self, thread_id: str) -> None:
         """Clear the hint of the thread's head; after the commit of what made it the head, so that it sees all."""
         news = "" if self._database.skips_locked else " AND behind"
-        with self._database.transaction() as cursor:
-            cursor.execute(
-                f"UPDATE {self._messages} SET behind = FALSE WHERE id = (SELECT MIN(id) FROM {self._messages}"
-                f" WHERE thread_id = %(thread_id)s AND {_WAITING.format('')}){news}",
-                {"thread_id": thread_id},
-            )
+        self._database.change(
+            f"UPDATE {self._messages} SET behind = FALSE WHERE id = (SELECT MIN(id) FROM {self._messages}"
+            f" WHERE thread_id = %(thread_id)s AND {_WAITING.format('')}){news}",
+            {"thread_id": thread_id},
+        )
 
     def sending_again(self, batch: Batch, keys: Collection[int]) -> int:
         """Mark rows of unknown fate that are about to be sent again; gives how many were not marked yet."""
@@ -228,13 +230,11 @@ class SqlRows:
     def delivered(self, batch: Batch, keys: Collection[int], *, now: float) -> int:
         """Zep has these, also if the claim was lost meanwhile; gives how many were not known to be there."""
         listed, named = _names(keys)
-        with self._database.transaction() as cursor:
-            cursor.execute(
-                f"UPDATE {self._messages} SET state = 'delivered', delivered_at = %(now)s, claim = '', last_error = ''"
-                f" WHERE id IN ({listed}) AND NOT (state = 'delivered')",
-                {**named, "now": now},
-            )
-            news = cursor.rowcount
+        news = self._database.change(
+            f"UPDATE {self._messages} SET state = 'delivered', delivered_at = %(now)s, claim = '', last_error = ''"
+            f" WHERE id IN ({listed}) AND NOT (state = 'delivered')",
+            {**named, "now": now},
+        )
         self._next_in_line(batch.thread_id)
         return news
 
@@ -274,17 +274,19 @@ class SqlRows:
     # -- dead letters ------------------------------------------------------------------------------------------------
 
     def bury(self, batch: Batch, key: int, *, reason: str, now: float) -> bool:
-        """Make a dead letter of a claimed row; False if the claim was lost."""
+        """Make a dead letter of a claimed row; see ``OutboxRows``."""
         mine = {"key": key, "claim": batch.claim, "reason": reason[:ERROR_CHARACTERS_MAX], "now": now}
         with self._database.transaction() as cursor:
+            # Locks it: another that took the claim between the next two would leave the message in both tables.
+            cursor.execute(f"UPDATE {self._messages} SET claim = claim WHERE id = %(key)s AND claim = %(claim)s", mine)
             cursor.execute(
                 f"INSERT INTO {self._letters} ({_CARRIED}, reason, died_at)"
                 f" SELECT {_CARRIED}, %(reason)s, %(now)s FROM {self._messages}"
                 " WHERE id = %(key)s AND claim = %(claim)s AND NOT forgotten",
                 mine,
             )
-            cursor.execute(f"DELETE FROM {self._messages} WHERE id = %(key)s AND claim = %(claim)s", mine)
             buried = cursor.rowcount == 1
+            cursor.execute(f"DELETE FROM {self._messages} WHERE id = %(key)s AND claim = %(claim)s", mine)
         self._next_in_line(batch.thread_id)
         return buried
 
@@ -314,6 +316,8 @@ class SqlRows:
         """Put a dead letter back at the end of its thread, to be looked up first; False if there is none."""
         carried = _CARRIED.replace(", attempts", "")
         with self._database.transaction() as cursor:
+            # Locks it: another operator waits here, and then finds it gone.
+            cursor.execute(f"UPDATE {self._letters} SET reason = reason WHERE id = %(key)s", {"key": key})
             cursor.execute(
                 f"INSERT INTO {self._messages} ({carried}, attempts, unsure, settles_at, state, not_before, claim,"
                 " claimed_until, behind, forgotten, last_error)"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import threading
 import uuid
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -342,6 +344,82 @@ def test_only_who_has_the_claim_may_bury(outbox: Any) -> None:
     assert not outbox.rows.bury(slow, keys(slow)[0], reason="", now=NOW)
     assert outbox.rows.dead_letters() == []
     assert outbox.rows.counts().sending == 1
+
+
+class Watched:
+    """A cursor; something else happens right behind the first statement that begins so."""
+
+    def __init__(self, cursor: Any, begins: str, then: list[Callable[[], Any]]) -> None:
+        self._cursor, self._begins, self._then = cursor, begins, then
+
+    def execute(self, sql: str, parameters: Any) -> None:
+        self._cursor.execute(sql, parameters)
+        if sql.startswith(self._begins) and self._then:
+            self._then.pop()()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+
+@contextmanager
+def beside(outbox: Any, begins: str, then: Callable[[], Any]) -> Iterator[None]:
+    """Do something else within a transaction, where others are let in: in PostgreSQL."""
+    database, left = outbox.rows._database, [then]
+    if not database.skips_locked:
+        pytest.skip("SQLite has one writer")
+    transaction = database.transaction
+
+    @contextmanager
+    def watched(_: Any) -> Iterator[Any]:
+        with transaction() as cursor:
+            yield Watched(cursor, begins, left)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(database), "transaction", watched)
+        yield
+    assert not left
+
+
+def test_a_claim_that_is_lost_while_its_row_is_buried_leaves_it_in_one_place(outbox: Any) -> None:
+    """Its lease ran out in the very moment: in both places it could be neither delivered nor buried again."""
+    outbox.accept("a")
+    slow = claim(outbox)
+
+    def take_it() -> None:
+        with ThreadPoolExecutor(1) as other:
+            other.submit(claim, outbox, NOW + 100).result()
+            other.submit(close_connections_of_this_thread).result()
+
+    with beside(outbox, "INSERT INTO", take_it):
+        buried = outbox.rows.bury(slow, keys(slow)[0], reason="no", now=NOW)
+    assert [buried, len(outbox.rows.dead_letters()), len(outbox.stored("id"))] in ([True, 1, 0], [False, 0, 1])
+
+
+def test_two_operators_send_a_dead_letter_again_once(outbox: Any) -> None:
+    outbox.accept("a")
+    batch = claim(outbox)
+    outbox.rows.bury(batch, keys(batch)[0], reason="no", now=NOW)
+    [letter] = outbox.rows.dead_letters()
+
+    def another() -> bool:
+        try:
+            return bool(outbox.rows.send_again(letter.key))
+        finally:
+            close_connections_of_this_thread()
+
+    def send_it_too() -> None:
+        said.append(other.submit(another))
+        for _ in range(500):  # until it waits for the first, or is done
+            waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            if said[0].done() or outbox.rows._database.read(waits, {}) != [(0,)]:
+                return
+            threading.Event().wait(0.01)
+
+    said: list[Any] = []
+    with ThreadPoolExecutor(1) as other, beside(outbox, "INSERT INTO", send_it_too):
+        assert outbox.rows.send_again(letter.key) is True
+    assert said[0].result() is False
+    assert len(outbox.stored("id")) == 1
 
 
 def test_a_dead_letter_sent_again_goes_to_the_end_of_its_thread_and_is_looked_up(outbox: Any) -> None:
