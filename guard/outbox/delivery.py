@@ -177,6 +177,7 @@ def deliver(
     *,
     clock: Callable[[], float] = time.time,
     draw: Callable[[], float] = random.random,
+    not_sent: Callable[[], None] = lambda: None,
 ) -> bool:
     """Deliver one claimed batch, or put back what is left of it; gives whether nothing was left.
 
@@ -188,12 +189,14 @@ def deliver(
         batch: what was claimed.
         clock: gives unix seconds.
         draw: gives the jitter, in [0, 1).
+        not_sent: called where mode, breaker, bulkhead or lease allowed no call.
     """
     delivery = _Delivery(service, rows, batch, clock)
     settings = service.settings
     try:
         delivery.run()
     except _NotSent as no:
+        not_sent()
         rows.put_back(batch, not_before=clock() + POLL_S, error=str(no), attempted=False)
         return False
     except _Unsettled as unsettled:
@@ -246,6 +249,7 @@ class DeliveryLoop:
         self._wake = Event()
         self._lease_s = CALLS_A_BATCH_MAX * service.settings.timeout_s + 1.0
         self._tidy_at = 0.0
+        self._claim_at = 0.0
 
     def nudge(self) -> None:
         """Look at the table now rather than at the next poll."""
@@ -267,7 +271,7 @@ class DeliveryLoop:
                 pool.submit(self._deliver, batch, free)
 
     def _claim(self) -> Batch | None:
-        if not self._service.base_mode.writes:
+        if not self._service.base_mode.writes or time.monotonic() < self._claim_at:
             return None
         try:
             return self._rows.claim(
@@ -279,6 +283,10 @@ class DeliveryLoop:
             return None
         finally:
             self._between()
+
+    def _hold_on(self) -> None:
+        """Claim nothing until the next poll: what stopped one message stops all, and a backlog holds many threads."""
+        self._claim_at = time.monotonic() + POLL_S
 
     def _tidy(self) -> None:
         """Delete once a minute, or again at once while there is more than one go takes."""
@@ -304,11 +312,11 @@ class DeliveryLoop:
 
     def _deliver(self, batch: Batch, free: BoundedSemaphore) -> None:
         try:
-            deliver(self._service, self._rows, batch)
+            deliver(self._service, self._rows, batch, not_sent=self._hold_on)
         except Exception as error:
             # The claim's lease runs out and the rows are looked up before they are sent again.
             get_logger("guard.outbox").error("delivery_failed", error=type(error).__name__)
         finally:
-            self._between()
-            free.release()
+            free.release()  # first: the loop must have its place back whatever the app's own clean-up does
             self._wake.set()
+            self._between()

@@ -90,7 +90,9 @@ class OutboxOperator:
         return done
 
     def forget_user(self, user_id: str) -> Erasure:
-        """Delete what the guard keeps of a person, then Zep's own copy; one audit line in the log, whatever happened.
+        """Delete a person's messages, Zep's own copy, then the contexts; one audit line in the log, whatever happened.
+
+        Contexts go last: a turn that reads meanwhile would keep anew what Zep still has.
 
         Waits for requests that are under way and may land at Zep yet: the claim's lease and ``settle_s`` at the most.
 
@@ -99,12 +101,12 @@ class OutboxOperator:
         """
         check_id("user", user_id)
         messages, letters = self._empty_outbox(user_id)
+        in_the_way = self._delete_at_zep(user_id)
         contexts, undone = self._drop_contexts(user_id)
-        deleted = self._delete_at_zep(user_id)
-        if deleted:
-            undone.append(deleted)
+        if in_the_way:
+            undone.append(in_the_way)
         erasure = Erasure(
-            messages=messages, dead_letters=letters, contexts=contexts, zep=not deleted, undone=tuple(undone)
+            messages=messages, dead_letters=letters, contexts=contexts, zep=not in_the_way, undone=tuple(undone)
         )
         self._log.warning(
             "user_forgotten",

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,10 +17,12 @@ from hypothesis import strategies as st
 
 from guard import MemoryService, read_settings
 from guard.core.events import Force
-from guard.core.modes import Reason
+from guard.core.modes import Mode, Reason
 from guard.core.settings import SETTLE_S
+from guard.engine import WriteResult
 from guard.metrics import instruments
 from guard.outbox.delivery import CALLS_A_BATCH_MAX, POLL_S, DeliveryLoop, backoff_s, deliver
+from guard.outbox.rows import Batch, Row
 from guard.store.memory import MemoryStore
 
 
@@ -499,6 +502,66 @@ def test_the_loop_delivers_on_a_nudge_and_stops_when_told(post: Post, fakezep: A
     thread.join(10)
     assert not thread.is_alive()
     assert [fakezep.contents(f"t{number}") for number in range(5)] == [["a", "b"]] * 5
+
+
+class Endless:
+    """A table in which there is always one more thread."""
+
+    def __init__(self) -> None:
+        self.claims = 0
+
+    def tidy(self, **_: Any) -> int:
+        return 0
+
+    def claim(self, *, now: float, lease_s: float, settle_s: float) -> Batch:
+        self.claims += 1
+        row = Row(key=1, outbox_id="", role="user", content="", created_at="", unsure=False, settles_at=0.0)
+        return Batch(claim="", until=now + lease_s, user_id="u", thread_id="t", rows=[row], attempts=1)
+
+    def put_back(self, batch: Batch, **_: Any) -> int:
+        return 1
+
+
+def test_while_the_breaker_is_open_a_backlog_is_left_alone(post: Post) -> None:
+    """Or a long queue is claimed and put back as fast as the database can, for as long as Zep is away."""
+    refuses = SimpleNamespace(
+        settings=post.service.settings,
+        base_mode=Mode.READ_WRITE,
+        write=lambda *_: WriteResult(sent=False, detail="breaker_open"),
+    )
+    stop, rows, began = threading.Event(), Endless(), time.monotonic()
+    loop = DeliveryLoop(refuses, rows, parallel=4)  # type: ignore[arg-type]
+    thread = threading.Thread(target=loop.run, args=(stop,))
+    thread.start()
+    while time.monotonic() < began + POLL_S * 1.5:
+        loop.nudge()
+        stop.wait(0.01)
+    stop.set()
+    loop.nudge()
+    thread.join(10)
+    polls = 1 + (time.monotonic() - began) / POLL_S
+    assert 2 <= rows.claims <= 5 * polls
+
+
+def test_the_loop_has_its_place_back_though_the_apps_clean_up_fails(post: Post, wait_for: Any) -> None:
+    def fail() -> None:
+        if threading.current_thread() is not thread:
+            raise OSError
+
+    rows, stop = Endless(), threading.Event()
+    delivers = SimpleNamespace(
+        settings=post.service.settings, base_mode=Mode.READ_WRITE, write=lambda *_: WriteResult(sent=True)
+    )
+    rows.delivered = lambda *_, **__: 1  # type: ignore[attr-defined]
+    loop = DeliveryLoop(delivers, rows, parallel=1, between=fail)  # type: ignore[arg-type]
+    thread = threading.Thread(target=loop.run, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        wait_for(lambda: rows.claims > 3)
+    finally:
+        stop.set()
+        loop.nudge()
+        thread.join(10)
 
 
 # -- processes -------------------------------------------------------------------------------------------------------

@@ -306,6 +306,26 @@ def test_what_makes_no_sense_is_refused(
     assert code == 2
 
 
+@pytest.mark.parametrize(
+    "arguments", [("--outbox",), ("--outbox", "--resend", "all"), ("--outbox", "--drop", "1"), ("--forget-user", "ada")]
+)
+def test_a_database_that_cannot_be_used_is_said_so(
+    shell: dict[str, str], database: Any, arguments: tuple[str, ...]
+) -> None:
+    """Here one in which migrate has not run."""
+    from django.db import connection
+
+    from guard.django.models import DeadLetter
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {DeadLetter._meta.db_table}")
+    said, code = refused(*arguments)
+    assert said.startswith("the outbox's database did not answer (")
+    assert said.endswith("check DATABASES, the server, and that migrate has run")
+    assert "\n" not in said
+    assert code == 5
+
+
 def test_a_person_is_forgotten(shell: dict[str, str], database: Any) -> None:
     a_dead_letter()
     said = zep_mode("--forget-user", "ada")
@@ -354,6 +374,7 @@ def test_live_workers_have_seen_an_action_when_it_returns(store: Any, shell: dic
     [
         (("--status",), {}, 0, "Effective mode: read_write"),
         (("--status", "--clear"), {}, 2, "are two actions"),
+        (("--outbox",), {}, 5, "check DATABASES"),
         ((), {}, 2, "say what to do"),
         (("--force",), {}, 2, "expected one argument"),
         (("--status",), {"GUARD_REDIS_URL": "redis://127.0.0.1:1/0"}, 5, "check GUARD_REDIS_URL"),

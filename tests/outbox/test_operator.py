@@ -121,6 +121,23 @@ def test_a_person_is_forgotten_everywhere_and_nobody_else(
     assert "ada@example.com" not in (tmp_path / "guard.log").read_text()
 
 
+def test_a_turn_that_reads_while_its_person_is_forgotten_leaves_no_context(
+    service: MemoryService, outbox: Outbox, operator: OutboxOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until Zep's copy is gone a read brings it back into the caches."""
+    outbox.accept("of-ada", "delivered", user_id="ada")
+    deliver_all(service, outbox)
+    write = service.write
+
+    def read_then_write(thread_id: str, perform: Callable[[Any], Any]) -> Any:
+        assert service.read_context(user_id="ada", thread_id="of-ada").text
+        return write(thread_id, perform)
+
+    monkeypatch.setattr(service, "write", read_then_write)
+    assert operator.forget_user("ada").contexts == 1
+    assert service.store().thread_entry("of-ada", "ada").kept is None
+
+
 def test_a_request_under_way_is_waited_for(
     service: MemoryService, outbox: Outbox, zep: RunningFakeZep, wait_for: Callable[..., Any]
 ) -> None:

@@ -9,7 +9,9 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DatabaseError
 
 from guard.core.modes import HOLD_S
 from guard.errors import CallerError, StoreUnavailable
@@ -126,6 +128,11 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=_USAGE) from error
         except StoreUnavailable as error:
             raise CommandError(str(error), returncode=_STORE_AWAY) from error
+        except (DatabaseError, ImproperlyConfigured) as error:
+            said = f"the outbox's database did not answer ({type(error).__name__}: {_first_line(error)})"
+            raise CommandError(
+                f"{said}; check DATABASES, the server, and that migrate has run", returncode=_STORE_AWAY
+            ) from error
         return done
 
     def _status(self, operator: Operator, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -195,6 +202,10 @@ def _one_action(options: dict[str, Any]) -> str:
         words = " and ".join(_ACTIONS[name] for name in asked)
         raise CommandError(f"{words} are two actions: run them one at a time", returncode=_USAGE)
     return asked[0]
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")
 
 
 def _seconds(text: str | None) -> float:
