@@ -17,3 +17,5 @@ Feature: Personal data
     And "533 123 45 67" has not reached Zep
     And "ada@example.com" is not in the log
     And "533 123 45 67" is not in the log
+    And "ada@example.com" is not in the outbox
+    And "533 123 45 67" is not in the outbox

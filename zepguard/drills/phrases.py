@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pytest_bdd
@@ -20,12 +20,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Phrase:
-    """One definition: ``given``, ``when`` or ``then``, its wording, and what it does."""
+    """One definition: ``given``, ``when`` or ``then``, its wording, what it does in words, and the function."""
 
     keyword: str
     parser: parsers.StepParser
     function: str
     says: str
+    act: Callable[..., Any] = field(repr=False)
 
     @property
     def wording(self) -> str:
@@ -62,7 +63,7 @@ def _define(keyword: str, wording: str | parsers.StepParser) -> Callable[[F], F]
 
     def decorator(function: F) -> F:
         says = inspect.getdoc(function) or ""
-        PHRASES.append(Phrase(keyword=keyword, parser=parser, function=function.__name__, says=says))
+        PHRASES.append(Phrase(keyword=keyword, parser=parser, function=function.__name__, says=says, act=function))
         defined: F = define(parser, stacklevel=2)(function)
         return defined
 

@@ -29,6 +29,8 @@ pytest_plugins = [
     "zepguard.drills.soak_steps",
     "zepguard.drills.page_steps",
     "zepguard.drills.alert_steps",
+    "zepguard.drills.late_steps",
+    "zepguard.drills.outbox_steps",
     "zepguard.drills.steps",
 ]
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 import pytest
 from pytest_bdd import parsers
 
-from zepguard.drills import alert_steps, page_steps, soak_steps
+from zepguard.drills import alert_steps, late_steps, outbox_steps, page_steps, soak_steps
 from zepguard.drills.phrases import given, then, when
 from zepguard.worlds.world import CommandResult, Metrics, Turn, World, WorldError
 
 __all__ = ["Drill"]
 
-pytest_plugins = [soak_steps.__name__, page_steps.__name__, alert_steps.__name__]
+pytest_plugins = [one.__name__ for one in (soak_steps, page_steps, alert_steps, late_steps, outbox_steps)]
 
 _FLAGS = {
     "off": {"FLAG_ZEP_WRITE": "false", "FLAG_ZEP_READ": "false"},
@@ -76,26 +76,21 @@ def runs_in(world: World, drill: Drill, mode: str) -> None:
     drill.before, drill.processes = world.metrics(), dict(world.processes())
 
 
-@when(parsers.parse('{variable} is set to "{value}" and celery_chat_worker is restarted'))
-@given(parsers.parse('{variable} is set to "{value}" and celery_chat_worker is restarted'))
-def variable_set(world: World, drill: Drill, variable: str, value: str) -> None:
-    """Change a variable where the worker reads it, remembering the former value."""
-    drill.former[variable] = world.variables()[variable]
-    drill.key_changed = drill.key_changed or variable == "ZEP_API_KEY"
+_SET = parsers.re(
+    r'(?P<variable>[A-Z_]+) is set to "(?P<value>[^"]*)"(?P<restarted> and celery_chat_worker is restarted)?'
+)
+
+
+@given(_SET)
+@when(_SET)
+def variable_set(world: World, drill: Drill, variable: str, value: str, restarted: str | None) -> None:
+    """Write a variable down where the worker reads it at its next start; the former value of a restart is kept."""
+    if restarted:
+        drill.former[variable] = world.variables()[variable]
+        drill.key_changed = drill.key_changed or variable == "ZEP_API_KEY"
     world.set_variables({variable: value})
-    world.restart_worker()
-
-
-@when(parsers.parse('{variable} is set to "{value}"'))
-def variable_written(world: World, variable: str, value: str) -> None:
-    """Write a variable down where the worker reads it at its next start, and restart nothing."""
-    world.set_variables({variable: value})
-
-
-@when("celery_chat_worker is restarted")
-def worker_restarted(world: World) -> None:
-    """Restart it; it is ready with what was set."""
-    world.restart_worker()
+    if restarted:
+        world.restart_worker()
 
 
 @then(parsers.re(r'(?P<variable>[A-Z_]+) set to "(?P<value>[^"]*)" is refused by name'))
@@ -136,9 +131,12 @@ def variable_restored(world: World, drill: Drill, variable: str) -> None:
     world.restart_worker()
 
 
-@when(parsers.parse("{program} is killed"))
-def program_killed(world: World, program: str) -> None:
-    """End it as the kernel would; another process must be there after it, or nothing was killed."""
+@when(parsers.re(r"(celery_chat_worker is restarted|(?P<program>\w+) is killed)"))
+def program_ended(world: World, program: str | None) -> None:
+    """Restart it, ready with what was set; or end it as the kernel would, and another process must come after it."""
+    if program is None:
+        world.restart_worker()
+        return
     before = dict(world.processes())
     world.kill(program)
     after = dict(world.processes())
@@ -149,16 +147,13 @@ def program_killed(world: World, program: str) -> None:
     world.saw(f"{program} killed: pid {before[program]}, then {after[program]}")
 
 
-@when("the release before is put back")
-def release_before(world: World) -> None:
-    """Run the app's programs with the code of the release before, on the state that is there."""
-    world.saw(world.put_back_release_before())
-
-
-@when("this release is put back")
-def this_release(world: World) -> None:
-    """Run them with this code again."""
-    world.put_back_this_release()
+@when(parsers.re(r"(?P<release>the release before|this release) is put back"))
+def release_put_back(world: World, release: str) -> None:
+    """Run the app's programs with the code of the release before, on the state that is there; or with this again."""
+    if release == "this release":
+        world.put_back_this_release()
+    else:
+        world.saw(world.put_back_release_before())
 
 
 _NETWORK_FAULTS: Mapping[str, tuple[str, Mapping[str, float | str]]] = {
@@ -196,12 +191,6 @@ def refuses(world: World, what: str | None, some: str | None, all: str | None, r
     world.start_fault(f"http-{some or all}", **settings)
 
 
-@when("the next write reaches Zep, and its answer is lost")
-def answer_lost(world: World) -> None:
-    """Zep stores the messages, and the connection ends before it says so."""
-    world.start_fault("lost-answer", count=1)
-
-
 @when(parsers.parse("Zep answers {late_ms:d} ms late"))
 @given(parsers.parse("Zep answers {late_ms:d} ms late"))
 def answers_late(world: World, late_ms: int) -> None:
@@ -219,10 +208,17 @@ def traffic_restored(world: World) -> None:
 # --- people
 
 
-@when(parsers.parse('"{message}" is sent to thread "{thread}"'))
-def sent(world: World, drill: Drill, message: str, thread: str) -> None:
-    """Send one message and wait for the answer."""
-    drill.turns.append(world.say(message, thread=thread))
+@when(
+    parsers.re(r'("(?P<message>[^"]+)"|a message of (?P<length>\d+) characters) is sent to thread "(?P<thread>[^"]+)"')
+)
+def sent(world: World, drill: Drill, message: str | None, length: str | None, thread: str) -> None:
+    """Send one message and wait for the answer; one of a given length has words, and no two parts alike."""
+    drill.turns.append(world.say(message or _story(int(length or 0)), thread=thread))
+
+
+def _story(length: int) -> str:
+    words = " ".join("north east south west"[: 5 + number % 17] for number in range(length))
+    return words[: length - 1] + "."
 
 
 @when(parsers.parse('{count:d} messages "{message}" are sent to thread "{thread}", {gap:d} s apart'))
@@ -232,13 +228,6 @@ def several_sent(world: World, drill: Drill, count: int, message: str, thread: s
         if number > 1:
             world.wait(gap)
         drill.turns.append(world.say(f"{message} {number}", thread=thread))
-
-
-@when(parsers.parse('a message of {length:d} characters is sent to thread "{thread}"'))
-def long_sent(world: World, drill: Drill, length: int, thread: str) -> None:
-    """Words, and no two parts alike."""
-    words = " ".join("north east south west"[: 5 + number % 17] for number in range(length))
-    drill.turns.append(world.say(words[: length - 1] + ".", thread=thread))
 
 
 @when(
@@ -306,20 +295,16 @@ def operator_invalidates(world: World, thread: str) -> None:
     assert json.loads(done.text)["dropped"] is True
 
 
-@then(parsers.parse('the command prints "{line}"'))
-def command_prints(drill: Drill, line: str) -> None:
-    """A whole line of the last command's output."""
+@then(parsers.re(r'the command (prints "(?P<line>.*)"|lists (?P<program>\w+) with base mode (?P<mode>\w+))'))
+def command_shows(drill: Drill, line: str | None, program: str | None, mode: str | None) -> None:
+    """A whole line of the last command's output; or the live workers of a program, by their own word."""
     text = drill.last_command.text
-    assert line in text.splitlines(), text
-
-
-@then(parsers.re(r"the command lists (?P<program>\w+) with base mode (?P<mode>\w+)"))
-def command_lists(drill: Drill, program: str, mode: str) -> None:
-    """A live worker of that program, by its own word."""
-    text = drill.last_command.text
-    listed = [line for line in text.splitlines() if line.strip().startswith(program)]
+    if program is None:
+        assert line in text.splitlines(), text
+        return
+    listed = [one for one in text.splitlines() if one.strip().startswith(program)]
     assert listed, text
-    assert all(line.endswith(f": {mode}") for line in listed), text
+    assert all(one.endswith(f": {mode}") for one in listed), text
 
 
 @then(parsers.parse('zep_mode --status shows "{line}"'))
@@ -359,18 +344,12 @@ def _check_hold(world: World, wanted_s: float, remaining_s: float) -> None:
 # --- metrics
 
 
-@then(parsers.re(r"(?P<series>[a-z_]+(\{[^}]*\})?) has risen by (?P<by>\d+)"))
-def risen_by(world: World, drill: Drill, series: str, by: str) -> None:
-    """Exactly so much more than before the drill."""
+@then(parsers.re(r"(?P<series>[a-z_]+(\{[^}]*\})?) has (not risen|risen by (?P<by>\d+))"))
+def risen_by(world: World, drill: Drill, series: str, by: str | None) -> None:
+    """Exactly so much more than before the drill, or the same."""
     now = world.metrics()[series]
-    assert now - drill.before[series] == int(by), f"{series}: {drill.before[series]:g}, then {now:g}"
-    world.saw(f"{series} +{by}")
-
-
-@then(parsers.re(r"(?P<series>[a-z_]+(\{[^}]*\})?) has not risen"))
-def not_risen(world: World, drill: Drill, series: str) -> None:
-    """The same as before the drill."""
-    risen_by(world, drill, series, "0")
+    assert now - drill.before[series] == int(by or 0), f"{series}: {drill.before[series]:g}, then {now:g}"
+    world.saw(f"{series} +{by or 0}")
 
 
 @then(parsers.re(r"(?P<family>[a-z_]+) has not risen for any reason"))
@@ -426,20 +405,15 @@ def did_not_wait(drill: Drill, count: str) -> None:
         assert turn.memory["status"] in ("negative", "skipped"), f"{turn.message!r}: {turn.memory}"
 
 
-@then(parsers.re(r"the log shows (?P<event>\w+) once"))
-def logged_once(world: World, event: str) -> None:
-    """One line of that event since the scenario began."""
+@then(parsers.re(r"the log shows (?P<event>\w+) (once|with (?P<field>\w+) 1, 2 and 3)"))
+def logged(world: World, event: str, field: str | None) -> None:
+    """One line of that event since the scenario began; or three, with a count as the log tells it, in order."""
     lines = [line for line in world.log_events() if line["event"] == event]
-    assert len(lines) == 1, f"{event}: {len(lines)} lines"
-    world.saw(f"{event} logged")
-
-
-@then("the log shows zep_context_failure with consecutive_failures 1, 2 and 3")
-def failures_logged(world: World) -> None:
-    """The count as the log tells it, in order."""
-    counts = [line["consecutive_failures"] for line in world.log_events() if line["event"] == "zep_context_failure"]
-    assert counts == [1, 2, 3]
-    world.saw("consecutive_failures 1, 2, 3 logged")
+    if field is None:
+        assert len(lines) == 1, f"{event}: {len(lines)} lines"
+    else:
+        assert [line[field] for line in lines] == [1, 2, 3]
+    world.saw(f"{event} logged" if field is None else f"{field} 1, 2, 3 logged")
 
 
 @then(
@@ -501,18 +475,18 @@ def zep_holds_word(world: World, thread: str, word: str) -> None:
     assert any(word in content for content in contents), contents
 
 
-@then(parsers.parse('"{text}" has not reached Zep'))
-def not_in_zep(world: World, text: str) -> None:
-    """Neither in what it holds nor in its journal."""
-    assert not world.is_known_to_zep(text), f"Zep has {text!r}"
-    world.saw("not in Zep's store, nor in its journal")
-
-
-@then(parsers.parse('"{text}" is not in the log'))
-def not_in_log(world: World, text: str) -> None:
-    """In no line since the scenario began."""
-    found = [line for line in world.log_events() if text in json.dumps(line, ensure_ascii=False)]
-    assert not found, found
+@then(parsers.re(r'"(?P<text>[^"]+)" (has not reached Zep|is not in the (?P<place>log|outbox))'))
+def not_there(world: World, text: str, place: str | None) -> None:
+    """Neither in what Zep holds nor in its journal; in no line of the log since the scenario began; or in no row."""
+    if place is None:
+        assert not world.is_known_to_zep(text), f"Zep has {text!r}"
+        world.saw("not in Zep's store, nor in its journal")
+    elif place == "log":
+        found = [line for line in world.log_events() if text in json.dumps(line, ensure_ascii=False)]
+        assert not found, found
+    else:
+        assert not outbox_steps.outbox_of(world).is_in_outbox(text), f"the outbox has {text!r}"
+        world.saw("not in the outbox")
 
 
 @then(parsers.parse('the last answer has "{text}"'))

@@ -38,6 +38,15 @@ _COMMAND_TIMEOUT_S = 60.0
 _ANSWER_TIMEOUT_S = 30.0
 _READY_S = 30.0
 _DELIVERED_S = 60.0
+_READ = """
+from guard.service import MemoryService
+read = MemoryService.from_env(program="celery_chat_worker").read_context
+print(read(user_id={user_id!r}, thread_id={thread_id!r}).status)
+"""
+_LOOK_IN_OUTBOX = """
+from guard.django.models import DeadLetter, OutboxMessage
+print(any(table.objects.filter(content__contains={text!r}).exists() for table in (OutboxMessage, DeadLetter)))
+"""
 
 
 class StackWorld:
@@ -67,6 +76,7 @@ class StackWorld:
         self._faults: list[LiveFault] = []
         self._other_release = False
         self._pager: Pager | None = None
+        self._reads: list[subprocess.Popen[str]] = []
         self.evidence: list[str] = []
         self._reset_notes()
 
@@ -81,6 +91,7 @@ class StackWorld:
     def close(self) -> None:
         """Give connections back."""
         self._pager_off()
+        self._reads_off()
         self._http.close()
         self._admin.close()
 
@@ -95,6 +106,7 @@ class StackWorld:
         problems: list[str] = []
         for undo in (
             self._pager_off,
+            self._reads_off,
             self._faults_receipted,
             self._faults_off,
             self._release_back,
@@ -167,13 +179,17 @@ class StackWorld:
         turn = post_turn(
             self._http,
             self._info.chat_url,
-            token=self._info.jwt_for(f"drill-{self._nonce}"),
+            token=self._info.jwt_for(self._person),
             message=message,
             thread=thread,
             thread_id=self.thread_id(thread),
         )
         self._said.append(turn)
         return turn
+
+    @property
+    def _person(self) -> str:
+        return f"drill-{self._nonce}"
 
     def thread_id(self, thread: str) -> str:
         """A thread of this scenario's own."""
@@ -253,6 +269,15 @@ class StackWorld:
         if check and done.returncode:
             raise WorldError(f"{' '.join(argv[-3:])} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return CommandResult(code=done.returncode, text=(done.stdout + done.stderr).strip())
+
+    def forget_person(self) -> CommandResult:
+        """Run the real command; what was said before is nothing to wait for."""
+        self._said.clear()
+        return self.zep_mode("--forget-user", self._person)
+
+    def is_in_outbox(self, text: str) -> bool:
+        """Ask the app's own database, by the app's own code."""
+        return self._run([*self._info.manage, "shell", "-c", _LOOK_IN_OUTBOX.format(text=text)]).text.endswith("True")
 
     def status(self) -> Mapping[str, Any]:
         """Ask the guard's store with the guard's own code."""
@@ -347,6 +372,40 @@ class StackWorld:
         finally:
             service.close()
         return sum(result.latency_s is not None for result in results)
+
+    def begin_read(self, thread: str) -> None:
+        """Start a process of the app's own with a guard that reads, as one more worker would."""
+        before = self.requests_to_zep(route="context", thread=thread)
+        code = _READ.format(user_id=self._person, thread_id=self.thread_id(thread))
+        reading = subprocess.Popen(
+            [*self._info.manage, "shell", "-c", code],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reads.append(reading)
+        patience = self.within(_COMMAND_TIMEOUT_S)
+        while self.requests_to_zep(route="context", thread=thread) == before:
+            if reading.poll() is not None or not patience.left():
+                raise WorldError(f"void: a guard that was to read {thread} never asked Zep")
+
+    def end_reads(self) -> Sequence[str]:
+        """Wait for the processes to end; what each printed last is the status."""
+        if any(one.poll() is not None for one in self._reads):
+            raise WorldError("void: a read was over before what was to happen meanwhile was")
+        ended = []
+        while self._reads:
+            out, _ = self._reads[-1].communicate(timeout=_COMMAND_TIMEOUT_S)
+            self._reads.pop()
+            ended.append((out.splitlines() or [""])[-1])
+        return ended
+
+    def _reads_off(self) -> None:
+        while self._reads:
+            reading = self._reads.pop()
+            reading.kill()
+            reading.communicate()
 
     def pager(self) -> Pager:
         """Prometheus and Alertmanager over this stack, from the first call to the scenario's end."""

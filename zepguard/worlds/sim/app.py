@@ -15,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client, override_settings
 
 from guard.operator import Operator
+from guard.outbox.operator import OutboxOperator
 from guard.service import MemoryService
 from zepguard.stack.environment import clean_environment
 from zepguard.worlds.world import CommandResult
@@ -99,7 +100,11 @@ class Database:
 
 
 def run_zep_mode(
-    arguments: tuple[str, ...], *, service: Callable[[], MemoryService], pause: Callable[[float], None]
+    arguments: tuple[str, ...],
+    *,
+    service: Callable[[], MemoryService],
+    pause: Callable[[float], None],
+    clock: Callable[[], float],
 ) -> CommandResult:
     """Run the real command as ``manage.py`` would, in place.
 
@@ -107,8 +112,10 @@ def run_zep_mode(
         arguments: as on the command line.
         service: makes the guard with the settings as they are now.
         pause: lets virtual time pass.
+        clock: gives unix seconds.
     """
     from guard.django.management.commands.zep_mode import Command
+    from guard.django.outbox import DjangoRows
 
     class InPlace(Command):
         def service(self) -> MemoryService:
@@ -116,6 +123,9 @@ def run_zep_mode(
 
         def operator(self, service: MemoryService) -> Operator:
             return Operator(service, pause=pause)
+
+        def outbox(self, service: MemoryService) -> OutboxOperator:
+            return OutboxOperator(service, DjangoRows(), apart=True, pause=pause, clock=clock)
 
     said, code = io.StringIO(), 0
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

@@ -125,6 +125,8 @@ class SimWorld:
     def _reset_notes(self) -> None:
         self._nonce = secrets.token_hex(4)
         self._said: list[Turn] = []
+        self._reads: list[str] = []
+        self._reads_begun = 0
         self.evidence: list[str] = []
         self._variables = dict(self.variables())
         self._log_from = self._log_file.stat().st_size if self._log_file.exists() else 0
@@ -197,7 +199,7 @@ class SimWorld:
         from chatapp.tokens import issue_jwt
         from zepguard.worlds.sim.app import JWT_SECRET
 
-        token = issue_jwt(JWT_SECRET, f"drill-{self._nonce}", _TOKEN_TTL_S)
+        token = issue_jwt(JWT_SECRET, self._person, _TOKEN_TTL_S)
         started = self._clock.monotonic()
         self._product.deliveries.poll()
         answer = self._client.post(
@@ -218,6 +220,10 @@ class SimWorld:
         self._clock.sleep(0)  # a delivery that is nudged begins
         self._said.append(turn)
         return turn
+
+    @property
+    def _person(self) -> str:
+        return f"drill-{self._nonce}"
 
     def thread_id(self, thread: str) -> str:
         """A thread of this scenario's own."""
@@ -252,7 +258,25 @@ class SimWorld:
         """Run the real command in place, with the variables as they are now."""
         from zepguard.worlds.sim.app import run_zep_mode
 
-        return run_zep_mode(arguments, service=lambda: self._product.service("zep_mode"), pause=self._pause)
+        done = run_zep_mode(
+            arguments,
+            service=lambda: self._product.service("zep_mode"),
+            pause=self._pause,
+            clock=self._clock.time,
+        )
+        self._product.deliveries.poll()  # a dead letter may have been put back
+        return done
+
+    def forget_person(self) -> CommandResult:
+        """Run the real command in place; what was said before is nothing to wait for."""
+        self._said.clear()
+        return self.zep_mode("--forget-user", self._person)
+
+    def is_in_outbox(self, text: str) -> bool:
+        """Look through its tables."""
+        from guard.django.models import DeadLetter, OutboxMessage
+
+        return any(table.objects.filter(content__contains=text).exists() for table in (OutboxMessage, DeadLetter))
 
     def _pause(self, seconds: float) -> None:
         self._clock.sleep(seconds + _OVERSLEPT_S)  # no real sleep is exact, and a view of just that age is still good
@@ -345,6 +369,26 @@ class SimWorld:
         while len(results) < len(threads):
             self._clock.sleep(0.1)
         return sum(result.latency_s is not None for result in results)
+
+    def begin_read(self, thread: str) -> None:
+        """Have the chat worker's own guard read in a lane, which stands still while its call is under way."""
+        guard, reads = self._product.chat, self._reads
+        thread_id, person = self.thread_id(thread), self._person
+        self._clock.start_lane(
+            lambda: reads.append(guard.read_context(user_id=person, thread_id=thread_id).status), done=lambda: None
+        )
+        self._reads_begun += 1
+        if len(self._reads) == self._reads_begun:
+            raise WorldError(f"void: the read of {thread} was over as soon as it began: {self._reads[-1]}")
+
+    def end_reads(self) -> Sequence[str]:
+        """Let time pass until they are over."""
+        if self._reads:
+            raise WorldError(f"void: a read was over too early: {', '.join(self._reads)}")
+        while len(self._reads) < self._reads_begun:
+            self._clock.sleep(_POLL_S)
+        ended, self._reads, self._reads_begun = self._reads, [], 0
+        return ended
 
     def processes(self) -> Mapping[str, int]:
         """Virtual pids, new after a restart; 0 for a program that does not run."""

@@ -1,0 +1,28 @@
+Feature: A person is forgotten
+  One command deletes what the guard keeps of a person, and Zep's own copy, and says so in the log.
+
+  @week1-pii
+  Scenario: zep_mode --forget-user empties outbox, dead letters, contexts and Zep
+    Given the memory service runs in read_write
+    When "I live in Girne" is sent to thread "forget-drill"
+    Then within 60 s Zep holds all messages of thread "forget-drill", each once and in order
+    When "where do I live" is sent to thread "forget-drill"
+    Then the last answer has "I live in Girne"
+    When Zep refuses each message with "You wrote: put aside", status 400
+    And "put aside" is sent to thread "forget-drill"
+    Then within 60 s thread "forget-drill" has a dead letter, refused: HTTP 400
+    When Zep answers as before
+    And Zep answers writes with 429
+    And "on its way" is sent to thread "forget-drill"
+    And within 30 s memory_outbox_retried_total has risen
+    And an operator forgets the person
+    And Zep answers as before
+    Then thread "forget-drill" has no dead letter
+    And "on its way" is not in the outbox
+    And "I live in Girne" is not in the outbox
+    And the log shows user_forgotten once
+    When 120 s pass
+    Then within 1 s Zep holds 0 messages of thread "forget-drill" and their replies
+    And "I live in Girne" has not reached Zep
+    When "where do I live" is sent to thread "forget-drill"
+    Then the last answer has "(no memory)"

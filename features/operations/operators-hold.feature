@@ -1,0 +1,35 @@
+Feature: An operator's hold
+  It lasts as long as the operator said. What Zep does meanwhile, well or badly, neither ends it nor changes its reason.
+
+  Background:
+    Given the memory service runs in read_write
+
+  @ops-force
+  Scenario: a hold is kept to its end whatever Zep does, and the first message after it restores
+    When an operator runs zep_mode --force manual --ttl 1800
+    And Zep answers writes with 401
+    And "refused" is sent to thread "hold-drill"
+    And within 30 s memory_zep_write_failures_total has risen
+    And Zep answers as before
+    And 400 s pass
+    And "while Zep is well" is sent to thread "hold-drill"
+    Then within 120 s Zep holds all messages of thread "hold-drill", each once and in order
+    And write_only is forced for 1800 s, reason manual
+    And memory_zep_read_requests_total has not risen
+    And memory_zep_downgrades_total has not risen for any reason
+    When 1800 s pass
+    And "after the hold" is sent to thread "hold-drill"
+    Then zep_mode --status shows "Forced mode: None"
+    And memory_zep_probes_total{result="succeeded"} has risen by 1
+
+  @ops-force
+  Scenario: a second --force takes the place of the first, although it is shorter
+    When an operator runs zep_mode --force rollback --ttl 3600
+    And an operator runs zep_mode --force manual --ttl 600
+    Then zep_mode --status shows "Forced mode: write_only (reason=manual, remaining=~600s)"
+    And memory_mode_forced_total{reason="manual"} has risen by 1
+    When 600 s pass
+    And 1 s pass
+    And "after the shorter one" is sent to thread "hold-drill"
+    Then zep_mode --status shows "Forced mode: None"
+    And zep_mode --status shows "Effective mode: read_write"
