@@ -94,4 +94,4 @@ def test_dripped_reads_leave_nothing_behind(
         wait_for(lambda: gc.collect() >= 0 and tracemalloc.get_traced_memory()[0] < before + GROWTH_MAX)
     finally:
         tracemalloc.stop()
-    assert threading.active_count() == threads
+    wait_for(lambda: threading.active_count() <= threads)
