@@ -18,6 +18,7 @@ from zepguard.cli import run
 from zepguard.defects.matrix import Matrix, Tried
 from zepguard.defects.order import Learnt
 from zepguard.defects.watch import Outcome
+from zepguard.evidence import read
 from zepguard.exit_codes import ExitCode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,9 +89,14 @@ def test_a_defect_is_caught_one_that_only_crashes_is_not_and_a_stale_one_is_told
     crash = patch(first, f"this is no Python\n{first}")
     for name, text in (("crash", crash), ("stale", patch("another line\n", "one more\n"))):
         (tmp_path / f"{name}.patch").write_text(text, encoding="utf-8")
-    file = tmp_path / "matrix.json"
+    file, report = tmp_path / "matrix.json", tmp_path / "report"
     words = ["gauge-of-the-base-mode", str(tmp_path / "crash.patch"), str(tmp_path / "stale.patch")]
-    assert run(["defects", *words, "--json", str(file)]) == ExitCode.INCONCLUSIVE
+    assert run(["defects", *words, "--json", str(file), "--report", str(report)]) == ExitCode.INCONCLUSIVE
+    assert {one.name: one.status for one in read(report).scenarios if "Defects" in one.feature} == {
+        "gauge-of-the-base-mode": "passed",
+        "crash": "void",
+        "stale": "void",
+    }
     told = {one["name"]: one for one in json.loads(file.read_text(encoding="utf-8"))["defects"]}
     assert {name: one["status"] for name, one in told.items()} == {
         "gauge-of-the-base-mode": "caught",

@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     argv = [sys.executable, "-c", ODD, "drill", "4", "ops", "--world", "sim", "--report", str(folder)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert (done.returncode, (folder / "evidence.json").exists()) == (1, True), done.stdout + done.stderr
     return folder
 
 

@@ -1,12 +1,21 @@
 """``zepguard simulate`` as it is typed."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from guard.sight import Sight
 from zepguard.cli import run
+from zepguard.evidence import Verdict, read
 from zepguard.exit_codes import ExitCode
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where reports go."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def test_passing_seeds_print_one_hash_and_the_same_one_again(capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,6 +27,12 @@ def test_passing_seeds_print_one_hash_and_the_same_one_again(capsys: pytest.Capt
         hashes += re.findall(r"^hash ([0-9a-f]{64})$", said, re.MULTILINE)
     assert len(hashes) == 2
     assert len(set(hashes)) == 1
+    record = read(Path("reports/simulate"))
+    (found,) = record.findings
+    assert (found.stage, found.verdict) == ("simulation", Verdict.GO)
+    assert found.why == ("3 of 3 seeds passed, 40 to 42", f"hash {hashes[0]}")
+    assert record.stages[-1].verdict is Verdict.GO
+    assert [one.status for one in record.scenarios] == ["passed"]
 
 
 def test_one_seed_prints_its_history_on_request(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,6 +60,17 @@ def test_a_failing_seed_prints_its_shrunk_history_and_how_to_replay_it(
     [before] = re.findall(r"^(\d+) things happen in it", said, re.MULTILINE)
     [after] = re.findall(r"^(\d+) are left", said, re.MULTILINE)
     assert int(after) < int(before)
+    record = read(Path("reports/simulate"))
+    assert record.findings[0].verdict is Verdict.NO_GO
+    failed = record.scenarios[-1]
+    assert (failed.name, failed.status) == (f"seed {seed}", "failed")
+    assert "without the store" in failed.problem
+    assert len(failed.steps) == int(after) + 1
+    printed = re.findall(r"^ +\d+\.\d{6} (\w+) +\{", said, re.MULTILINE)
+    assert [line.event for line in failed.log] == printed
+    assert any(line.details for line in failed.log)
+    assert failed.timeline is not None
+    assert failed.timeline.marks
     assert run(["simulate", "--seed", seed]) == ExitCode.NO_GO
     assert f"seed {seed} failed: {what}" in capsys.readouterr().out
 

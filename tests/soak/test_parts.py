@@ -15,6 +15,9 @@ from prometheus_client import CollectorRegistry, Counter
 from zepguard.cli.soak import soak
 from zepguard.drills import soak_steps
 from zepguard.drills.checklist import checklist
+from zepguard.parts import Part, PartMissing
+from zepguard.parts.commands import Progress
+from zepguard.parts.prometheus import Tool
 from zepguard.soak.scenarios import SCENARIOS
 from zepguard.soak.scrapes import Scrapes
 from zepguard.soak.story import Answer, Story, Stretch
@@ -97,6 +100,18 @@ def test_what_cannot_be_is_refused_by_name(arguments: list[str], says: str) -> N
     done = CliRunner().invoke(soak, arguments)
     assert done.exit_code == 2
     assert says in done.output
+
+
+def test_a_build_of_prometheus_is_told_and_one_that_fails_ends_with_5(monkeypatch: pytest.MonkeyPatch) -> None:
+    def built(tool: Tool, *, on_progress: Progress) -> Part:
+        on_progress(f"building {tool.name}, once ...")
+        raise PartMissing(tool.name, "is not here and cannot be built", tool.remedy)
+
+    monkeypatch.setattr("zepguard.parts.prometheus.obtain_tool", built)
+    done = CliRunner().invoke(soak, ["--hours", "1"])
+    assert done.exit_code == 5
+    assert "building prometheus, once ..." in done.stderr
+    assert "install prometheus" in done.stderr
 
 
 class _World:

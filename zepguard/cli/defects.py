@@ -34,6 +34,13 @@ __all__ = ["defects"]
     metavar="FILE",
     help="Write the matrix here.",
 )
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports/defects"),
+    show_default=True,
+    help="Folder of the evidence: page, JSON, JUnit XML.",
+)
 def defects(
     wanted: tuple[str, ...],
     list_only: bool,
@@ -42,6 +49,7 @@ def defects(
     whole: bool,
     learn: bool,
     json_file: Path | None,
+    report: Path,
 ) -> int:
     """Put each defect into a copy of the tree, and run the drills of world sim there until one is red.
 
@@ -50,9 +58,11 @@ def defects(
     3 if that could not be found out.
     """
     from zepguard.defects.copies import CopyError, checkout
+    from zepguard.defects.evidence import evidence_of
     from zepguard.defects.matrix import make_matrix
     from zepguard.defects.order import Learnt
     from zepguard.defects.patches import DefectError, choose, read_defects
+    from zepguard.evidence import now_text, write
 
     with failing_as(ExitCode.ENVIRONMENT, CopyError):
         root = checkout()
@@ -64,15 +74,25 @@ def defects(
         for one in chosen:
             click.echo(f"{one.name:34} {one.part:10} {one.item:24} {one.breaks}")
         return int(ExitCode.GO)
+    started = now_text()
     with failing_as(ExitCode.ENVIRONMENT, CopyError), stoppable():
         all_of_them = not wanted and every == 1
         matrix = make_matrix(root, chosen, learnt, jobs=jobs, whole=whole, clean=all_of_them, tell=_tell)
+    command = _command(wanted, every, whole=whole, learn=learn)
+    write(report, evidence_of(matrix, command=command, started=started))
     _conclude(matrix)
+    click.echo(f"report in {report}/index.html")
     if json_file is not None:
         json_file.write_text(json.dumps(matrix.as_json(), indent=2, ensure_ascii=False), encoding="utf-8")
     if learn:
         matrix.learnt(learnt).write(folder)
     return int(matrix.exit_code)
+
+
+def _command(wanted: tuple[str, ...], every: int, *, whole: bool, learn: bool) -> str:
+    sampled = ["--every", str(every)] if every > 1 else []
+    flags = [name for name, on in (("--whole", whole), ("--learn", learn)) if on]
+    return " ".join(["zepguard", "defects", *wanted, *sampled, *flags])
 
 
 def _tell(one: Tried) -> None:

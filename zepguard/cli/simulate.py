@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
 from multiprocessing import get_context
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +20,7 @@ from zepguard.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from zepguard.simulate import Outcome
+    from zepguard.simulate.evidence import FailedSeed, Seeds
 
 __all__ = ["simulate"]
 
@@ -49,7 +51,14 @@ def _seed(context: click.Context, parameter: click.Parameter, value: int | None)
 )
 @click.option("--history", is_flag=True, help="Print the whole history of each run.")
 @click.option("--keep-going", is_flag=True, help="Go on after the first seed that fails.")
-def simulate(seeds: int | None, seed: int | None, jobs: int, history: bool, keep_going: bool) -> int:
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports/simulate"),
+    show_default=True,
+    help="Folder of the evidence: page, JSON, JUnit XML.",
+)
+def simulate(seeds: int | None, seed: int | None, jobs: int, history: bool, keep_going: bool, report: Path) -> int:
     """Run the real guard in virtual time, every choice drawn from a seed, and judge what happens after each step.
 
     Workers, latencies, faults of Zep and of the store, deaths, clocks and an operator are drawn; the promises are
@@ -66,26 +75,48 @@ def simulate(seeds: int | None, seed: int | None, jobs: int, history: bool, keep
     number = seeds or (100 if seed is None else 1)
     if first + number > _SEEDS_MAX:
         raise click.UsageError(f"seeds {first} to {first + number - 1} go beyond {_SEEDS_MAX}: begin lower")
+    from zepguard.evidence import now_text, write
+    from zepguard.simulate.evidence import evidence_of
+
     click.echo(f"seeds {first} to {first + number - 1}")
-    told, failed, began = sha256(), [], time.monotonic()
+    started = now_text()
+    ran = _ran(first, number, jobs, history=history, keep_going=keep_going)
+    command = f"zepguard simulate --seed {first} --seeds {number}{' --keep-going' if keep_going else ''}"
+    write(report, evidence_of(ran, command=command, started=started))
+    if ran.failed:
+        click.echo(f"failed: {len(ran.failed)} of {number} seeds ({', '.join(str(o.seed) for o in ran.failed[:20])})")
+    else:
+        click.echo(f"passed: {number} seeds in {ran.took_s:.1f} s")
+        click.echo(f"hash {ran.digest}")
+    click.echo(f"report in {report}/index.html")
+    return int(ExitCode.NO_GO if ran.failed else ExitCode.GO)
+
+
+def _ran(first: int, number: int, jobs: int, *, history: bool, keep_going: bool) -> Seeds:
+    """Run the seeds, and print what fails as it does."""
+    from zepguard.simulate.evidence import Seeds
+
+    told, failed, began, done = sha256(), [], time.monotonic(), 0
     with _runs(range(first, first + number), jobs) as runs, _progress(number) as progress:
         for one, hexdigest, what, lines in runs:
             told.update(hexdigest.encode())
+            done += 1
             if history:
                 click.echo("\n".join(lines))
             if what:
-                failed.append(one)
                 progress.clear()
-                _show(one)
+                failed.append(_show(one))
                 if not keep_going:
                     break
             progress.step(len(failed))
-    if failed:
-        click.echo(f"failed: {len(failed)} of {number} seeds ({', '.join(map(str, failed[:20]))})")
-        return int(ExitCode.NO_GO)
-    click.echo(f"passed: {number} seeds in {time.monotonic() - began:.1f} s")
-    click.echo(f"hash {told.hexdigest()}")
-    return int(ExitCode.GO)
+    return Seeds(
+        first=first,
+        asked=number,
+        ran=done,
+        digest=told.hexdigest(),
+        took_s=time.monotonic() - began,
+        failed=tuple(failed),
+    )
 
 
 _Run = tuple[int, str, str, list[str]]
@@ -156,11 +187,12 @@ def _progress(number: int) -> Iterator[_Progress]:
         progress.clear()
 
 
-def _show(seed: int) -> None:
+def _show(seed: int) -> FailedSeed:
     """Shrink a failing run, and print what is left of it."""
     from zepguard.history import line
     from zepguard.simulate import draw
     from zepguard.simulate import simulate as run
+    from zepguard.simulate.evidence import FailedSeed
     from zepguard.simulate.shrink import shrink
 
     outcome = run(draw(seed))
@@ -182,3 +214,4 @@ def _show(seed: int) -> None:
         click.echo(f"  {line(event)}")
     click.echo(f"\n{found}")
     click.echo(f"replay the whole run: zepguard simulate --seed {seed} --history\n")
+    return FailedSeed(seed=seed, found=str(finding), digest=outcome.digest, least=least)

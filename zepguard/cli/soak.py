@@ -70,7 +70,8 @@ def _hours(context: click.Context, parameter: click.Parameter, value: float | No
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
     default=None,
-    help="Folder to keep soak.json and the metrics (OpenMetrics, virtual timestamps) in.",
+    help="Folder of the evidence and soak.json, by default reports/soak-SCENARIO; if given, of the metrics too "
+    "(OpenMetrics, virtual timestamps, 20 MB a day).",
 )
 def soak(
     scenario: str,
@@ -111,16 +112,36 @@ def soak(
         seed=seed,
         idle=idle,
     )
+    from zepguard.evidence import now_text, write
+    from zepguard.soak.evidence import evidence_of
+
+    started = now_text()
     try:
         with stoppable():
             judged = _held(what, checklist, report)
     except KeyboardInterrupt:
         raise Failure("Interrupted: no verdict.", ExitCode.ABORTED) from None
     told = json.dumps(judged.as_json(), indent=2)
-    if report is not None:
-        (report / "soak.json").write_text(told + "\n", encoding="utf-8")
-    click.echo(told if as_json else _told(judged))
+    report = report or Path("reports") / f"soak-{scenario}"
+    write(report, evidence_of(judged, checklist, command=_command(what, checklist), started=started))
+    (report / "soak.json").write_text(told + "\n", encoding="utf-8")
+    click.echo(told if as_json else f"{_told(judged)}\nreport in {report}/index.html")
     return int(_exit_code(judged))
+
+
+def _command(what: Soak, checklist: Scenario) -> str:
+    """What was asked for, as it would be typed; what is as usual is left out."""
+    from zepguard.soak.scenarios import Noise
+
+    usual = Noise()
+    options = {
+        "--hours": (f"{what.scenario.hours:g}", what.scenario.hours != checklist.hours),
+        "--seed": (str(what.seed), what.seed != 0),
+        "--write-failures": (f"{what.noise.write_failures:g}", what.noise.write_failures != usual.write_failures),
+        "--read-failures": (f"{what.noise.read_failures:g}", what.noise.read_failures != usual.read_failures),
+    }
+    given = [word for name, (value, unusual) in options.items() if unusual for word in (name, value)]
+    return " ".join(["zepguard", "soak", what.scenario.name, *given, *(["--idle"] if what.idle else [])])
 
 
 def _exit_code(judged: Judged) -> ExitCode:
@@ -135,7 +156,7 @@ def _held(what: Soak, checklist: Scenario, report: Path | None) -> Judged:
     from zepguard.parts.prometheus import PROMETHEUS, PROMTOOL, obtain_tool
     from zepguard.prometheus.answers import QueryRefused
     from zepguard.prometheus.blocks import BlocksNotMade
-    from zepguard.soak.session import hold
+    from zepguard.soak.session import METRICS_FILE, hold
     from zepguard.stack.errors import StackError
     from zepguard.worlds.world import WorldError
 
@@ -143,13 +164,12 @@ def _held(what: Soak, checklist: Scenario, report: Path | None) -> Judged:
         closing.enter_context(failing_as(ExitCode.ENVIRONMENT, PartError, StackError))
         closing.enter_context(failing_as(ExitCode.INCONCLUSIVE, WorldError, BlocksNotMade, QueryRefused))
         for tool in (PROMETHEUS, PROMTOOL):
-            obtain_tool(tool)  # known before the minute of work, not after it
+            # Known before the minute of work, not after it. A build takes many.
+            obtain_tool(tool, on_progress=lambda told: click.echo(f"  {told}", err=True))
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="zepguard-soak-")))
         progress = closing.enter_context(_progress(what.scenario.hours))
         judged = hold(what, checklist, folder, progress=progress.hours, stage=progress.stage)
         if report is not None:
-            from zepguard.soak.session import METRICS_FILE
-
             report.mkdir(parents=True, exist_ok=True)
             (report / METRICS_FILE).write_bytes((folder / METRICS_FILE).read_bytes())
         return judged

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,17 @@ def soaked(scenario: str) -> dict[str, Any]:
         WorldError: it came to no end of its own, for want of a Prometheus for instance.
     """
     source = str(Path(zepguard.__file__).resolve().parents[1])
-    with subprocess.Popen(
-        [sys.executable, "-m", "zepguard", "soak", scenario, "--json"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as running:
+    path = os.pathsep.join([source, os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
+    with (
+        tempfile.TemporaryDirectory(prefix="zepguard-soaked-") as folder,  # the evidence is the drills' own
+        subprocess.Popen(
+            [sys.executable, "-m", "zepguard", "soak", scenario, "--json", "--report", folder],
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running,
+    ):
         try:
             out, errors = running.communicate()
         except BaseException:

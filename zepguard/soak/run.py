@@ -186,6 +186,8 @@ class _Running:
             answers=tuple(self._zep.answers()),
             log=tuple(self._happened()),
             undelivered=self._undelivered(),
+            deploys=tuple(self._began + share * lasts_s for share in _DEPLOYS),
+            variables=dict(self._product.variables),
         )
 
     def _plan(self, lasts_s: float) -> None:

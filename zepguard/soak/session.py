@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from guard.service import MemoryService
+from zepguard.evidence import Panel, ask_panels
 from zepguard.prometheus.blocks import make_blocks
 from zepguard.prometheus.server import Prometheus
 from zepguard.prometheus.verdict import Verdict
@@ -25,7 +26,7 @@ METRICS_FILE = "metrics.openmetrics"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judged:
-    """A soak, and what came of it. ``took_s`` are real seconds by what was done."""
+    """A soak, and what came of it. ``took_s`` are real seconds by what was done; ``panels`` are the dashboard's."""
 
     soak: Soak
     story: Story
@@ -33,6 +34,7 @@ class Judged:
     verdict: Verdict
     why: str
     took_s: dict[str, float]
+    panels: tuple[Panel, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -96,6 +98,7 @@ def hold(
     stage("asking it")
     with Prometheus.start(server) as prometheus:
         findings = judge_soak(prometheus.ask, soak.scenario, story)
+        panels = ask_panels(prometheus.ask, start=story.began, end=story.ended)
     took_s["questions"] = time.monotonic() - began
     verdict, why = verdict_of(findings, checklist, story)
-    return Judged(soak=soak, story=story, findings=findings, verdict=verdict, why=why, took_s=took_s)
+    return Judged(soak=soak, story=story, findings=findings, verdict=verdict, why=why, took_s=took_s, panels=panels)

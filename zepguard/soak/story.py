@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -30,25 +30,32 @@ class Stretch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """A request that reached Zep, by its journal: when it came (unix seconds), and whether it was served well."""
+    """A request that reached Zep, by its journal: when it came (unix seconds), and whether it was served well.
+
+    ``took_s`` is how many seconds its caller waited: the deadline, where that came before the answer.
+    """
 
     at: float
     good: bool
+    took_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Happened:
-    """A line of the log, ``at`` unix seconds."""
+    """A line of the log, ``at`` unix seconds; ``mode`` and ``operation`` where it names one."""
 
     at: float
     event: str
     reason: str
+    mode: str = ""
+    operation: str = ""
 
     @classmethod
     def read(cls, line: Mapping[str, Any]) -> Happened:
         """From the line's fields."""
         at = datetime.fromisoformat(str(line["timestamp"])).timestamp()
-        return cls(at=at, event=str(line["event"]), reason=str(line.get("reason", "")))
+        named = {name: str(line.get(name, "")) for name in ("reason", "mode", "operation")}
+        return cls(at=at, event=str(line["event"]), **named)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,11 +67,12 @@ class Story:
         ended: the last one's.
         scrape_s: seconds between two scrapes.
         messages: when each was sent.
-        turns_failed: turns that ended in an error.
         troubles: the script's incidents, as they were.
         answers: all that Zep's journal has.
         log: the product's lines.
         undelivered: messages that Zep does not have at the end.
+        deploys: when the workers were restarted for a deploy.
+        variables: what the product was set by.
     """
 
     began: float
@@ -75,6 +83,8 @@ class Story:
     answers: tuple[Answer, ...]
     log: tuple[Happened, ...]
     undelivered: int
+    deploys: tuple[float, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def lasts_s(self) -> float:

@@ -109,7 +109,7 @@ class WeatheredZep(FakeZep):
         """All that the journal has."""
         for entry in self.journal.since(0):
             good = entry.key_ok and entry.fault is None and entry.duration_s < self._deadline_s
-            yield Answer(at=entry.at, good=good)
+            yield Answer(at=entry.at, good=good, took_s=min(entry.duration_s, self._deadline_s))
 
     def _browned_out(self) -> bool:
         browned = self._under is not None and self._under.kind is IncidentKind.BROWNOUT
