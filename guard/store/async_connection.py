@@ -29,6 +29,11 @@ class _Tcp(Connection):
         self._tls = tls
         super().__init__(**options)
 
+    async def can_read(self) -> bool:
+        # redis-py asks what was received, which does not tell of a connection that was reset: the next request failed.
+        writer: Any = self._writer
+        return writer.is_closing() or await super().can_read()
+
     async def _connect(self) -> None:
         resolver = process_resolver()
         addresses = await resolver.addresses_async(self.host, self.socket_connect_timeout)

@@ -57,7 +57,10 @@ class AsyncRedisStore:
         try:
             with translated():
                 async with asyncio.timeout(self._timeout_s), self._free:
-                    yield
+                    try:
+                        yield
+                    except RuntimeError as error:  # uvloop's word for a connection that has just been reset
+                        raise ConnectionError(str(error)) from error
         except StoreUnavailable:
             # The pool's own ``disconnect`` waits for each to be closed: as long again as a whole request may take.
             for connection in list(getattr(self._client.connection_pool, "_available_connections", ())):

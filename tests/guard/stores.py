@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 import time
@@ -129,6 +130,8 @@ class Relay:
         self.connections = 0
         self._over = threading.Event()
         self._open: list[socket.socket] = []
+        self._clients: list[socket.socket] = []
+        self._resets = False
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = int(self._listener.getsockname()[1])
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -142,7 +145,18 @@ class Relay:
                 return
             self.connections += 1
             self._open.append(client)
+            self._clients.append(client)
             self._spawn(self._serve, client)
+
+    def reset(self) -> None:
+        """Cut the connections that stand, as a firewall does that has forgotten them: with RST."""
+        self._resets = True
+        for client in self._clients:
+            client.shutdown(socket.SHUT_RD)  # wakes the thread that reads, and tells the client nothing
+        while any(client.fileno() >= 0 for client in self._clients):
+            self._over.wait(0.005)
+        self._clients.clear()
+        self._resets = False
 
     def _spawn(self, action: Callable[..., None], *arguments: Any) -> None:
         thread = threading.Thread(target=action, args=arguments, daemon=True)
@@ -163,6 +177,9 @@ class Relay:
             self._spawn(self._answer, server, client)
             while part := client.recv(65536):
                 server.sendall(part)
+            if self._resets:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.close()
             server.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, server: socket.socket, client: socket.socket) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import redis
 import trustme
+import uvloop
 
 from guard.core.events import Clear, Force, Report, Ticket
 from guard.core.modes import Mode, Reason
@@ -124,6 +125,51 @@ def test_a_connection_that_stands_needs_one_step_and_no_more(slow: Relay, open_a
     assert slow.connections == 1
 
 
+@pytest.fixture(params=["asyncio", "uvloop"])
+def loop_factory(request: pytest.FixtureRequest) -> Any:
+    return {"asyncio": None, "uvloop": uvloop.new_event_loop}[request.param]
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_connection_that_was_reset_while_idle_reaches_no_chat(
+    slow: Relay, loop_factory: Any, noticed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made anew where that is seen in time; else the store is away, whatever the loop raises: uvloop a RuntimeError."""
+
+    async def main() -> None:
+        client = connect_async(f"redis://:hunter2@127.0.0.1:{slow.port}", timeout_s=HANGS_S)
+        store = AsyncRedisStore(client, namespace="n", timeout_s=HANGS_S)
+        await store.snapshot()
+        (idle,) = client.connection_pool._available_connections  # type: ignore[attr-defined]
+        slow.reset()
+        while not idle._writer.is_closing():
+            await asyncio.sleep(0.005)
+        if noticed:
+            await store.snapshot()
+            await store.snapshot()
+            assert slow.connections == 2
+        else:
+            monkeypatch.setattr(type(idle), "can_read", lambda _: asyncio.sleep(0, result=False))
+            with pytest.raises(StoreUnavailable, match="did not answer"):
+                await store.snapshot()
+            await store.snapshot()
+        await store.aclose()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main())
+
+
+def test_threads_make_a_connection_that_was_reset_while_idle_anew(slow: Relay) -> None:
+    store = RedisStore(
+        connect(f"redis://:hunter2@127.0.0.1:{slow.port}", timeout_s=HANGS_S), namespace="n", timeout_s=HANGS_S
+    )
+    store.snapshot()
+    slow.reset()
+    store.snapshot()
+    assert slow.connections == 2
+    store.close()
+
+
 @pytest.mark.parametrize("ill", [{"silent": True}, {"delay_s": 2 * HANGS_S}, {"drip_s": 0.1}, {"shakes_hands": False}])
 @pytest.mark.parametrize("connected", [True, False])
 def test_a_store_that_is_slow_silent_or_drips_is_given_up(
@@ -134,8 +180,10 @@ def test_a_store_that_is_slow_silent_or_drips_is_given_up(
         answers(store)
     for name, value in ill.items():
         setattr(slow, name, value)
-    if connected and "shakes_hands" in ill:
-        return
+    if connected and "shakes_hands" in ill:  # what stands needs none; what is made anew does
+        for _ in range(2):
+            store.snapshot()
+        slow.reset()
     for _ in range(2):
         fails(store.snapshot)
     for name in ill:
