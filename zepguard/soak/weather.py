@@ -49,7 +49,8 @@ class EvenShare:
         return picked
 
     def _place(self) -> float:
-        return int((self._stretch + self._rng.random()) / self._share) if self._share else math.inf
+        place = (self._stretch + self._rng.random()) / self._share if self._share else math.inf
+        return int(place) if math.isfinite(place) else place  # a share can be so small that its first place is never
 
 
 @dataclass(slots=True)
