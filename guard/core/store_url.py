@@ -18,7 +18,7 @@ __all__ = ["FORMS", "StoreUrl", "parse_store_url"]
 
 FORMS = (
     "write redis://host:port/db, rediss://..., unix:///path or redis+sentinel://host:26379,host:26379/service/db, "
-    "and / ? # @ in a password as %2F %3F %23 %40"
+    "and / ? # @ [ ] % in a password as %2F %3F %23 %40 %5B %5D %25"
 )
 
 _PORT = 6379

@@ -136,7 +136,11 @@ class RedisStore:
             asked = self._client.pipeline(transaction=False)
             for key in keys:
                 asked.hdel(key, *fields)
-            return sum(count > 0 for count in asked.execute())
+            counts = asked.execute(raise_on_error=False)
+            for count in counts:
+                if isinstance(count, Exception) and not is_wrong_type(count):
+                    raise count
+            return sum(count > 0 for count in counts if not isinstance(count, Exception))
 
     def beat(self, worker: Worker) -> None:
         """Write a worker's heartbeat; the server's time says when."""
@@ -199,5 +203,5 @@ def _workers(beats: Mapping[str, str]) -> Iterator[Worker]:
                 seen=float(state["seen"]),
                 reads=bool(state.get("reads", True)),
             )
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
             continue  # a later release's, or nobody's: no sign of life that this one can read

@@ -353,6 +353,7 @@ GOOD = {
     "redis://": StoreUrl(hosts=(("localhost", 6379),)),
     "redis://[::1]:7/2": StoreUrl(hosts=(("::1", 7),), db=2),
     "redis://u%40x:p%2Fw@h:6380/2": StoreUrl(hosts=(("h", 6380),), db=2, username="u@x", password="p/w"),
+    "redis://u:a:b@c%5B%5D%25+%20@h": StoreUrl(hosts=(("h", 6379),), username="u", password="a:b@c[]%+ "),
     "redis://:pw@h?db=4": StoreUrl(hosts=(("h", 6379),), db=4, password="pw"),
     "rediss://h/1?ssl_ca_certs=/ca.pem&ssl_cert_reqs=required": StoreUrl(
         hosts=(("h", 6379),), db=1, tls=True, ssl={"ssl_ca_certs": "/ca.pem", "ssl_cert_reqs": "required"}
@@ -380,6 +381,7 @@ BAD = {
     "redis+sentinel://u:hunter2@a:x/main": "host or a port",
     "redis+sentinel://a:1,,b:2/main": "host or a port",
     "redis://u:hunter2@[::1": "is no",
+    "redis://u:hunter2[x@h": "[ ] % in a password as %2F %3F %23 %40 %5B %5D %25",
 }
 
 

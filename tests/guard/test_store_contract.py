@@ -332,6 +332,28 @@ def test_a_key_of_another_type_is_a_store_that_cannot_be_used(valkey: redis.Redi
     assert [worker.name for worker in store.workers()] == ["w"]
 
 
+def test_a_thread_of_another_type_keeps_no_persons_contexts_alive(valkey: redis.Redis, namespace: str) -> None:
+    """It is passed over, as a read of it is; not so a server that refuses."""
+    store = RedisStore(valkey, namespace=namespace)
+    valkey.set(f"{namespace}:thread:odd", "hello")
+    for number in range(20):
+        valkey.hset(f"{namespace}:thread:t{number}", mapping={"context:ada": "x", "context_at:ada": "1"})
+    assert store.forget_user("ada") == 20
+    assert valkey.keys(f"{namespace}:thread:*") == [f"{namespace}:thread:odd"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store._wire, "thread_fields", lambda _: [])  # HDEL of no field is an error of the server's
+        with pytest.raises(StoreUnavailable, match="wrong number of arguments"):
+            store.forget_user("ada")
+
+
+@pytest.mark.parametrize("beat", ['{"pid": 1e999}', '{"pid": "x"}', "[]", "hello"])
+def test_a_heartbeat_that_cannot_be_read_hides_no_other(valkey: redis.Redis, namespace: str, beat: str) -> None:
+    valkey.hset(f"{namespace}:workers", "odd", beat.replace("{", '{"program": "p", "base": "off", "seen": 1, '))
+    store = RedisStore(valkey, namespace=namespace)
+    store.beat(Worker(name="w", program="p", pid=1, base=Mode.OFF))
+    assert [worker.name for worker in store.workers()] == ["w"]
+
+
 def test_a_server_that_is_away_is_named_and_not_waited_for() -> None:
     client = connect("redis://127.0.0.1:1/0", timeout_s=0.2)
     store = RedisStore(client, namespace="n")
