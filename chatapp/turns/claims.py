@@ -8,15 +8,13 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from threading import Lock
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
-from chatapp import memory
 from chatapp.memory import has_memory
 from chatapp.models import ChatThread, Turn
 from chatapp.turns.events import Done, MemoryNote
 from chatapp.turns.question import Question
 from guard.django.outbox import accept
-from guard.outbox import Acceptance
 
 __all__ = ["Answered", "Claim", "claim", "finish"]
 
@@ -50,13 +48,12 @@ def claim(question: Question, *, attempt: int, supersedes: int) -> Claim | Answe
         )
         if thread.user_id != question.user_id:
             return Claim.NOT_YOURS
-        turn, is_new = Turn.objects.get_or_create(id=question.turn_id, defaults={"thread": thread, "attempt": attempt})
-        if is_new:
+        if _is_new(Turn(id=question.turn_id, thread=thread, attempt=attempt)):
             _accept(question, "user", question.message)
             return Claim.HELD
         if _take_over(question, attempt, supersedes):
             return Claim.HELD
-        turn.refresh_from_db()
+        turn = Turn.objects.get(id=question.turn_id)
         return _answered(turn) if turn.state == Turn.State.DONE else Claim.OTHERS
 
 
@@ -79,10 +76,6 @@ def finish(question: Question, *, attempt: int, done: Done) -> bool:
         return bool(ours)
 
 
-def _rules() -> Acceptance:
-    return Acceptance.of(memory.service().settings)
-
-
 _one_writer = Lock()
 
 
@@ -91,6 +84,16 @@ def _writing() -> Iterator[None]:
     """A transaction. SQLite has one writer and lets the others poll, some for seconds; threads queue here instead."""
     with _one_writer if connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
         yield
+
+
+def _is_new(turn: Turn) -> bool:
+    """Whether this is the first attempt to get there; as a rule it is, so nothing is looked up before."""
+    try:
+        with transaction.atomic():
+            turn.save(force_insert=True)
+    except IntegrityError:
+        return False
+    return True
 
 
 def _accept(question: Question, role: str, content: str) -> None:

@@ -27,6 +27,8 @@ def accept(
 ) -> list[OutboxMessage]:
     """Put a message into the outbox, without personal data. Call it inside the transaction that accepts the turn.
 
+    It goes over the default connection, as the delivery does, and sends none of Django's signals.
+
     Args:
         user_id: whose message it is.
         thread_id: the app's own id; reaches Zep unchanged.
@@ -47,13 +49,30 @@ def accept(
     prepared = prepare(user_id=user_id, thread_id=thread_id, role=role, content=content, rules=rules)
     with transaction.atomic() if len(prepared.contents) > 1 else nullcontext():
         rows = [
-            OutboxMessage.objects.create(
-                user_id=user_id, thread_id=thread_id, role=role, content=part, turn_id=turn_id, part=number
-            )
+            _insert(user_id=user_id, thread_id=thread_id, role=role, content=part, turn_id=turn_id, part=number)
             for number, part in enumerate(prepared.contents)
         ]
     count_redactions(prepared.findings)
     return rows
+
+
+def _insert(**values: Any) -> OutboxMessage:
+    """Write a row with a statement that is made once: the ORM makes its own anew each time, at ten times the cost."""
+    row = OutboxMessage(**values)
+    stored = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in _FIELDS]
+    gives_key = connection.features.can_return_columns_from_insert
+    with transaction.mark_for_rollback_on_error(), connection.cursor() as cursor:
+        cursor.execute(f"{_INSERT} RETURNING id" if gives_key else _INSERT, stored)
+        row.pk = cursor.fetchone()[0] if gives_key else cursor.lastrowid
+    row._state.adding, row._state.db = False, connection.alias
+    return row
+
+
+_FIELDS = [field for field in OutboxMessage._meta.local_concrete_fields if not field.primary_key]
+_INSERT = (
+    f"INSERT INTO {OutboxMessage._meta.db_table} ({', '.join(field.column for field in _FIELDS)})"
+    f" VALUES ({', '.join(['%s'] * len(_FIELDS))})"
+)
 
 
 class _DjangoDatabase:
@@ -67,6 +86,11 @@ class _DjangoDatabase:
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             return list(cursor.fetchall())
+
+    def change(self, sql: str, parameters: Mapping[str, Any]) -> int:
+        with connection.cursor() as cursor:  # outside of a transaction Django commits each statement
+            cursor.execute(sql, parameters)
+            return cursor.rowcount
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
