@@ -29,6 +29,8 @@ _TEXT_MAX = 8_192
 _EVENT_MAX = 32_768
 _VALUES_MAX = 512
 _DEPTH_MAX = 6
+_BITS_MAX = 1024
+"""Of a number; Python refuses to write one of more than 4,300 digits, and the line would be lost."""
 _REACH = 512
 """Longer than any address or number: one that lies over a cut is seen whole, and goes whole."""
 _OWN_KEYS = frozenset({"timestamp", "level"})
@@ -36,6 +38,8 @@ _OWN_KEYS = frozenset({"timestamp", "level"})
 _ID_KEYS = frozenset({"user_id", "thread_id"})
 _END_KEYS = frozenset({"exception", "stack"})
 _WITHHELD = "(withheld: it could not be read)"
+_SAYING = (str, bytes, bytearray, BaseException, Mapping, list, tuple, Set)
+"""What of ``extra`` is redacted; any other object may be one that a handler needs, such as Django's request."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 Count = Callable[[tuple[Finding, ...]], None]
@@ -97,9 +101,10 @@ def redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
 class RedactingFilter(logging.Filter):
     """Redacts the records of ``logging`` that a handler or logger gives it; lets every one pass.
 
-    Message, arguments, strings of ``extra``, stack and exception are redacted in the record itself, so that each
-    formatter sees them so. Arguments keep their number and order where that is enough (uvicorn's access log counts
-    them); else they are merged into the message.
+    Message, arguments, stack, exception and what ``extra`` adds (texts, bytes, exceptions, and collections of them) are
+    redacted in the record itself, so that each formatter sees them so. Arguments keep their number and order where that
+    is enough (uvicorn's access log counts them); else they are merged into the message. An exception whose text named a
+    person stays as text alone: a formatter of JSON would write it out anew.
 
         LOGGING = {"filters": {"private": {"()": "guard.logs.RedactingFilter"}}, ...}
     """
@@ -129,14 +134,16 @@ class RedactingFilter(logging.Filter):
         clean = _Clean(_EVENT_MAX, _counted)
         _redact_message(record, clean)
         for key, value in list(vars(record).items()):
-            if key not in _STANDARD and isinstance(value, str):
+            if key not in _STANDARD and isinstance(value, _SAYING):
                 setattr(record, key, clean.member(key, value))
         if record.stack_info:
             record.stack_info = clean.text(record.stack_info, keep_end=True)
         if record.exc_text is None and self.exceptions and record.exc_info and record.exc_info[1] is not None:
             record.exc_text = "".join(traceback.format_exception(record.exc_info[1])).rstrip("\n")
         if record.exc_text:
-            record.exc_text = clean.text(record.exc_text, keep_end=True)
+            said, record.exc_text = record.exc_text, clean.text(record.exc_text, keep_end=True)
+            if record.exc_text != said:
+                record.exc_info = None
 
 
 def _redact_message(record: logging.LogRecord, clean: _Clean) -> None:
@@ -204,6 +211,8 @@ class _Clean:
         self._values -= 1
         if self._values < 0:
             return "(withheld: too many values)"
+        if isinstance(value, int) and value.bit_length() > _BITS_MAX:
+            return "(withheld: too large a number)"
         if value is None or isinstance(value, (int, float)):
             return value
         if isinstance(value, str):

@@ -150,10 +150,13 @@ def test_a_cut_leaves_no_half_address(at: int) -> None:
 
 def test_what_cannot_be_read_is_withheld(log_file: Path) -> None:
     """The line is written all the same."""
-    logs.get_logger("guard").info("odd", value=Unprintable(), key={(1, ADDRESS): 2, Unprintable: 3}, surrogate="\ud800")
+    logs.get_logger("guard").info(
+        "odd", value=Unprintable(), key={(1, ADDRESS): 2, Unprintable: 3}, surrogate="\ud800", number=10**5_000
+    )
     said = line(log_file)
     assert said["event"] == "odd"
     assert said["value"] == "(withheld: Unprintable has no text)"
+    assert said["number"] == "(withheld: too large a number)"
     assert ADDRESS not in log_file.read_text()
 
 
@@ -330,6 +333,51 @@ def test_exception_stack_and_extra_of_others_are_redacted(kept: Kept) -> None:
     assert ADDRESS not in kept.lines[0]
     record: Any = kept.records[0]
     assert (record.who, record.user_id) == ("[EMAIL]", name_of_id(ADDRESS))
+
+
+class AsJson(logging.Formatter):
+    """As formatters of JSON do: all that a record has, and the exception written out by themselves."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = {key: value for key, value in vars(record).items() if key not in ("args", "exc_info")}
+        said["message"] = record.getMessage()
+        if record.exc_info:
+            said["exc_info"] = self.formatException(record.exc_info)
+        return json.dumps(said, default=str)
+
+
+def test_a_formatter_of_json_shows_nobody_either() -> None:
+    handler = Kept(RedactingFilter(), AsJson())
+    extra = {
+        "data": {"args": [NUMBER], "kwargs": {"who": ADDRESS, "user_id": ADDRESS}},
+        "people": (ADDRESS,),
+        "body": ADDRESS.encode(),
+        "error": ValueError(ADDRESS),
+        "request": object(),
+        "count": 7,
+    }
+    logger = logging.Logger("somebody")
+    logger.addHandler(handler)
+    try:
+        raise KeyError(ADDRESS)
+    except KeyError:
+        logger.exception("broke", extra=extra)
+    assert "example" not in handler.lines[0]
+    assert NUMBER not in handler.lines[0]
+    record: Any = handler.records[0]
+    assert record.data == {"args": ["[PHONE]"], "kwargs": {"who": "[EMAIL]", "user_id": name_of_id(ADDRESS)}}
+    assert (record.body, record.error, record.people) == ("[EMAIL]", "[EMAIL]", ["[EMAIL]"])
+    assert (record.request, record.count) == (extra["request"], 7)
+    assert "KeyError: '[EMAIL]'" in record.exc_text
+
+
+def test_an_exception_that_names_nobody_is_left_to_its_handler(kept: Kept) -> None:
+    try:
+        raise ValueError("no such thread")
+    except ValueError:
+        logging.getLogger("somebody").exception("broke")
+    assert kept.records[0].exc_info is not None
+    assert kept.lines[0].endswith("ValueError: no such thread")
 
 
 def test_arguments_that_do_not_fit_are_not_shown(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
