@@ -4,7 +4,7 @@
     locust -f loadtests/locustfile.py --stage canary --stack stack.json [-u 10] [--rate 10] [-t 60s]
 
 Ends with 0 go, 1 no go, 2 usage, 3 inconclusive, 5 stack unreachable. ``zepguard load`` does this in a process of its
-own.
+own, and judges the samples: this file has it do so when the run is over.
 
 Locust's own tables are not used: its percentiles are binned, and count from when a turn was sent. A turn here counts
 from when it was due, and the users keep their schedule also when they were late, which neither ``constant_pacing`` nor
@@ -14,13 +14,14 @@ from when it was due, and the users keep their schedule also when they were late
 from __future__ import annotations
 
 import secrets
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import gevent
 from locust import FastHttpUser, constant, events, task
@@ -32,12 +33,10 @@ from zepguard.exit_codes import ExitCode
 from zepguard.load.arms import both_arms
 from zepguard.load.errors import LoadError, StackUnfit
 from zepguard.load.hearing import Heard, hear
-from zepguard.load.judge import judge
 from zepguard.load.recorder import Recorder, scrape
-from zepguard.load.samples import End, RunHead, TurnSample, read_run
+from zepguard.load.samples import End, RunHead, TurnSample
 from zepguard.load.schedule import SHARE, TURNS_IN_CHAT, DueTurn, Plan
 from zepguard.load.stages import Stage, load_stages
-from zepguard.load.verdicts import EXIT_CODES, told
 from zepguard.stack.errors import StackInfoError
 from zepguard.stack.info import StackInfo
 
@@ -48,6 +47,9 @@ _SPAWN_S = 1.5
 _SCRAPE_EVERY_S = 10.0
 _PROGRESS_EVERY_S = 5.0
 _LATE_MAX_S = 20.0
+_JUDGED_WITHIN_S = 120.0
+
+F = TypeVar("F", bound=Callable[..., None])
 
 
 class Session:
@@ -195,18 +197,29 @@ def _unheard(error: str) -> Heard:
 # --- Locust's events ---
 
 
-@events.init_command_line_parser.add_listener
+def _on(event: Any) -> Callable[[F], F]:
+    """Locust's ``add_listener`` with a type."""
+
+    def listening(listener: F) -> F:
+        event.add_listener(listener)
+        return listener
+
+    return listening
+
+
+@_on(events.init_command_line_parser)
 def _options(parser: LocustArgumentParser) -> None:
     group = parser.add_argument_group("The load gate")
     group.add_argument("--stage", default="canary", help="A stage of loadtests/stages.toml. Defaults to canary.")
     group.add_argument("--stack", env_var="ZEPGUARD_STACK", help="File with what `zepguard up --json` printed.")
     group.add_argument("--rate", type=float, default=10.0, help="Turns a second, of all users. Defaults to 10.")
     group.add_argument("--samples", help="File of the samples. Defaults to reports/load/STAGE/samples.jsonl.")
+    group.add_argument("--samples-only", action="store_true", help="Judge nothing: somebody else does.")
     parser.set_defaults(headless=True, num_users=10, spawn_rate=100.0, run_time="60s")
     parser.set_defaults(only_summary=True, loglevel="WARNING")
 
 
-@events.init.add_listener
+@_on(events.init)
 def _prepare(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
     assert options is not None
@@ -238,7 +251,7 @@ def _session(options: Any) -> Session:
     return Session(StackInfo.from_file(options.stack), stages[options.stage], plan, samples)
 
 
-@events.test_start.add_listener
+@_on(events.test_start)
 def _begin(environment: Environment, **_: Any) -> None:
     ChatUser.session.begin()
     gevent.spawn(_watch, environment)
@@ -272,17 +285,33 @@ def _watch(environment: Environment) -> None:
     runner.quit()
 
 
-@events.quitting.add_listener
+@_on(events.quitting)
 def _end(environment: Environment, **_: Any) -> None:
     session = getattr(ChatUser, "session", None)
     if session is None:
         return
     session.end()
+    options = environment.parsed_options
+    if options is not None and options.samples_only:
+        environment.process_exit_code = int(ExitCode.GO)
+        return
     environment.process_exit_code = int(ExitCode.INCONCLUSIVE)
     if session.samples.exists():
-        judgement = judge(read_run(session.samples), session.stage)
-        environment.process_exit_code = int(EXIT_CODES[judgement.verdict])
-        events.quit.add_listener(lambda **_: print(told(judgement), flush=True))
+        environment.process_exit_code, said = _judged(session)
+        _on(events.quit)(lambda **_: print(said, end="", flush=True))
+
+
+def _judged(session: Session) -> tuple[int, str]:
+    """What ``zepguard load`` says of the samples: a Prometheus may have to be asked, and not in this interpreter."""
+    command = [sys.executable, "-m", "zepguard", "load", session.stage.name, "--judge", str(session.samples)]
+    done = subprocess.run(
+        [*command, "--report", str(session.samples.parent)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=_JUDGED_WITHIN_S,
+    )
+    return done.returncode, done.stdout
 
 
 def _say(line: str) -> None:

@@ -11,14 +11,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from chaos.fakezep_admin import FakeZepAdmin
 from zepguard.cli import run
+from zepguard.evidence import Status, Verdict, read
+from zepguard.evidence.filled_in import fill_in, markdown
+from zepguard.evidence.schema import SCHEMA
 from zepguard.exit_codes import ExitCode
 from zepguard.load.samples import End, RunHead, Sample, ScrapeSample, TurnSample, line_of, read_run
 from zepguard.load.schedule import TURNS_IN_CHAT, Arm, arm_of
 from zepguard.load.stages import loadtests_folder
+from zepguard.parts.prometheus import PROMETHEUS, PROMTOOL, find_tool
 from zepguard.stack.env_file import read_env_file
 from zepguard.stack.info import StackInfo
 from zepguard.stack.processes import ProcessIdentity, identify
@@ -27,6 +32,11 @@ LOAD = [sys.executable, "-m", "zepguard", "load"]
 SHORT = ["--rate", "16", "--duration", "30"]
 TRIES = 3
 """A machine with other work on it may be too slow for a verdict; that is said by 3, and asked again."""
+
+
+WITH_PROMETHEUS = pytest.mark.skipif(
+    any(find_tool(tool) is None for tool in (PROMETHEUS, PROMTOOL)), reason=f"no Prometheus here: {PROMETHEUS.remedy}"
+)
 
 
 # --- without a stack ---
@@ -52,7 +62,7 @@ def test_what_cannot_be_is_a_usage_error(
     assert list(tmp_path.iterdir()) == []
 
 
-def made_up(file: Path, stage_ms: float, *, turns: int = 100, whole: bool = True) -> Path:
+def made_up(file: Path, stage_ms: float, *, turns: int = 100, whole: bool = True, open_s: float = 0.0) -> Path:
     """The samples of a run of stage rollback, but for its reads."""
     head = RunHead(
         stage="rollback",
@@ -69,6 +79,7 @@ def made_up(file: Path, stage_ms: float, *, turns: int = 100, whole: bool = True
     edges = ("0.025", "0.3", "0.5", "+Inf")
     after: dict[str, float] = {f'memory_zep_read_latency_seconds_bucket{{le="{edge}"}}': 100.0 for edge in edges}
     after |= {"memory_zep_read_requests_total": 100.0, "memory_zep_context_failures_total": 0.0}
+    after['circuit_open_seconds_total{component="zep"}'] = open_s
     samples: list[Sample] = [
         head,
         ScrapeSample(at_s=0, series={}),
@@ -105,8 +116,11 @@ def made_up(file: Path, stage_ms: float, *, turns: int = 100, whole: bool = True
         ({"stage_ms": 430}, ExitCode.NO_GO),
         ({"stage_ms": 430, "turns": 59}, ExitCode.INCONCLUSIVE),
         ({"stage_ms": 30, "whole": False}, ExitCode.INCONCLUSIVE),
+        ({"stage_ms": 30, "open_s": 2.4}, ExitCode.GO),
+        ({"stage_ms": 30, "open_s": 4.0}, ExitCode.NO_GO),  # of 60 s, over 5 %
     ],
 )
+@WITH_PROMETHEUS
 def test_samples_of_an_earlier_run_are_judged_again(
     fields: dict[str, float], code: ExitCode, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,7 +128,7 @@ def test_samples_of_an_earlier_run_are_judged_again(
     assert run(["load", "rollback", "--judge", str(file), "--report", str(tmp_path / "report")]) == code
     judgement = json.loads((tmp_path / "report" / "judgement.json").read_text(encoding="utf-8"))
     said = capsys.readouterr().out.splitlines()
-    assert said[-1] == f"{judgement['verdict'].upper()}: rollback (1 of 5 limits not judged)"
+    assert said[-1] == f"{judgement['verdict'].upper()}: rollback; report in {tmp_path}/report/index.html"
     assert {one["item"] for one in judgement["findings"]} == {
         "rollback-ttfb",
         "rollback-errors",
@@ -122,6 +136,59 @@ def test_samples_of_an_earlier_run_are_judged_again(
         "downgrade-latency",
         "downgrade-failures",
     }
+
+
+@WITH_PROMETHEUS
+@pytest.mark.parametrize(
+    ("stage_ms", "status", "verdict"), [(30, "passed", Verdict.GO), (430, "failed", Verdict.NO_GO)]
+)
+def test_the_evidence_has_each_limit_with_its_figure_and_is_by_the_schema(
+    stage_ms: float, status: str, verdict: Verdict, tmp_path: Path
+) -> None:
+    file = made_up(tmp_path / "samples.jsonl", stage_ms)
+    run(["load", "rollback", "--judge", str(file), "--report", str(tmp_path / "load")])
+    told = json.loads((tmp_path / "load" / "evidence.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).validate(told)
+    record = read(tmp_path / "load")
+    (found,) = record.findings
+    assert (found.stage, found.verdict, found.by) == ("rollback", verdict, "zepguard load")
+    ttfb = f"{stage_ms - 20:+g} ms: p95 {stage_ms} ms with memory, 20 ms without (n 100 and 100)"
+    assert any(ttfb in why for why in found.why)
+    seen = {one.item: one for one in record.budgets}
+    assert len(seen) == 5
+    assert (seen["rollback-ttfb"].verdict, seen["rollback-ttfb"].seen) == (verdict, ttfb)
+    assert "circuit_open_seconds_total" in seen["rollback-breaker"].asked
+    # Of what must hold on a stack; the others ask for hours, and a minute passes none of them.
+    assert {one.item: one.status for one in record.results} == {"rollback-ttfb": status}
+    first, reads = record.tables
+    assert first.rows[0][:3] == ("with memory", "100", "0")
+    assert first.rows[0][3] == str(stage_ms)
+    assert reads.rows[-1] == ("inf", "100", "100.0%")
+    assert [len([mark for mark in one.marks if mark.value]) for one in record.timelines] == [100, 100]
+    assert {one.title for one in record.panels} == {"Time to first token, p95", "Read latency, mean"}
+
+
+@WITH_PROMETHEUS
+def test_the_filled_in_checklist_shows_the_figures_and_passes_nothing_by_a_minute_of_load(tmp_path: Path) -> None:
+    file = made_up(tmp_path / "samples.jsonl", 30)
+    run(["load", "rollback", "--judge", str(file), "--report", str(tmp_path / "load")])
+    filled = fill_in(tmp_path)
+    text = markdown(filled, reports=tmp_path)
+    assert "stack: ttfb\\_p95\\_delta\\_ms at most 200: +10 ms: p95 30 ms with memory, 20 ms without" in text
+    assert "zepguard load: go: rollback-ttfb: " in text
+    assert "[x]" not in text
+    assert {one.status for one in filled.items} == {Status.NOT_RUN, Status.NOT_BUILT}
+
+
+def test_a_doubt_leaves_every_item_void(tmp_path: Path) -> None:
+    file = made_up(tmp_path / "samples.jsonl", 30, whole=False)
+    run(["load", "canary", "--judge", str(file), "--report", str(tmp_path / "load")])
+    record = read(tmp_path / "load")
+    assert record.run.interrupted
+    assert record.findings[0].verdict is Verdict.INCONCLUSIVE
+    assert record.results
+    assert {one.status for one in record.results} == {"void"}
+    assert all(any("doubt: " in text for text in one.seen) for one in record.results)
 
 
 # --- on a stack ---
@@ -192,7 +259,7 @@ def test_locust_by_itself_is_the_same_gate_and_too_short_a_run_finds_nothing(sta
         [*command, "--stack", stack_file], capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path
     )
     assert done.returncode == ExitCode.INCONCLUSIVE, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == "INCONCLUSIVE: staging-write-only"
+    assert done.stdout.splitlines()[-1].startswith("INCONCLUSIVE: staging-write-only; report in reports/load/")
     made = read_run(tmp_path / "reports" / "load" / "staging-write-only" / "samples.jsonl")
     assert {turn.mode for turn in made.turns if turn.arm is Arm.STAGE} == {"write_only"}
 

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zepguard.load.asking import ASKED
 from zepguard.load.judge import SAMPLES_MIN, judge
 from zepguard.load.percentile import nearest_rank
 from zepguard.load.samples import End, LoadRun, RunHead, ScrapeSample, TurnSample
 from zepguard.load.schedule import Arm
 from zepguard.load.stages import Bound, Limit, Measure, Stage, load_stages
-from zepguard.load.verdicts import Judgement, Verdict, told
+from zepguard.load.verdicts import Figure, Judgement, Unknown, Verdict, told
 
 STAGES = load_stages()
 EDGES_MS = (25, 100, 250, 300, 400, 500)
@@ -123,7 +124,7 @@ def test_one_broken_limit_is_a_no_go_and_only_that(broken: dict[str, Any], item:
 
 
 @given(st.lists(st.sampled_from(list(Verdict))), st.booleans())
-def test_only_go_alone_or_beside_what_is_not_judged_is_a_go(verdicts: list[Verdict], doubt: bool) -> None:
+def test_only_go_alone_is_a_go(verdicts: list[Verdict], doubt: bool) -> None:
     from zepguard.load.verdicts import Finding
 
     limit = STAGES["canary"].limits[0]
@@ -131,7 +132,6 @@ def test_only_go_alone_or_beside_what_is_not_judged_is_a_go(verdicts: list[Verdi
     judgement = Judgement(stage="canary", findings=found, doubts=("doubt",) if doubt else ())
     is_go = not doubt and Verdict.GO in verdicts and not {Verdict.NO_GO, Verdict.INCONCLUSIVE} & set(verdicts)
     assert (judgement.verdict is Verdict.GO) is is_go
-    assert judgement.verdict is not Verdict.NOT_JUDGED
 
 
 # --- doubts: never a go, nor a no go ---
@@ -284,11 +284,9 @@ def test_as_many_errors_are_no_increase() -> None:
         ("canary", "canary-cache", {"context_cache_hits": 33}, Verdict.GO),
         ("canary", "canary-cache", {"context_cache_hits": 32}, Verdict.NO_GO),  # 32 of 107 are under 0.30
         ("month-1", "month1-cache", {"context_cache_hits": 50}, Verdict.NO_GO),  # exactly 0.40 is not above
-        ("month-1", "month1-probes", {}, Verdict.NOT_JUDGED),
         ("staging-read-write", "rw-preconditions", {"write_requests": 1000, "write_failures": 9}, Verdict.GO),
         ("rollback", "downgrade-failures", {"context_failures": 7}, Verdict.GO),
         ("rollback", "downgrade-failures", {"context_failures": 8}, Verdict.NO_GO),
-        ("rollback", "rollback-breaker", {}, Verdict.NOT_JUDGED),
         ("pre-deploy", "pre-alert-reads", {"context_failures": 275}, Verdict.GO),
         ("pre-deploy", "pre-alert-reads", {"context_failures": 276}, Verdict.NO_GO),
     ],
@@ -323,3 +321,40 @@ def test_counts_that_are_not_there_or_go_back_are_inconclusive() -> None:
     fewer = run(scrapes=(scrape(5, [20] * 75, context_cache_hits=300), scrape(60, [20] * 75)))
     finding = next(one for one in judge(fewer, STAGES["canary"]).findings if one.limit.item == "canary-cache")
     assert (finding.verdict, "has gone back" in finding.seen) == (Verdict.INCONCLUSIVE, True)
+
+
+# --- what a Prometheus was asked for ---
+
+
+@pytest.mark.parametrize(
+    ("stage", "item", "measure", "found", "verdict"),
+    [
+        ("rollback", "rollback-breaker", Measure.BREAKER_OPEN_SHARE, Figure(value=0.05, says=""), Verdict.GO),
+        ("rollback", "rollback-breaker", Measure.BREAKER_OPEN_SHARE, Figure(value=0.051, says=""), Verdict.NO_GO),
+        ("rollback", "rollback-breaker", Measure.BREAKER_OPEN_SHARE, Unknown("no samples"), Verdict.INCONCLUSIVE),
+        ("pre-deploy", "pre-alert-stuck", Measure.FORCED_WRITE_ONLY, Figure(value=0, says=""), Verdict.GO),
+        ("pre-deploy", "pre-alert-stuck", Measure.FORCED_WRITE_ONLY, Figure(value=0.1, says=""), Verdict.NO_GO),
+        ("month-1", "month1-probes", Measure.PROBE_SUCCESS_RATE, Figure(value=0.91, says="", samples=60), Verdict.GO),
+        ("month-1", "month1-probes", Measure.PROBE_SUCCESS_RATE, Figure(value=0.9, says="", samples=60), Verdict.NO_GO),
+        (
+            "month-1",
+            "month1-probes",
+            Measure.PROBE_SUCCESS_RATE,
+            Figure(value=1, says="", samples=SAMPLES_MIN - 1),
+            Verdict.INCONCLUSIVE,
+        ),
+    ],
+)
+def test_what_was_asked_is_held_against_its_limit(
+    stage: str, item: str, measure: Measure, found: Figure | Unknown, verdict: Verdict
+) -> None:
+    assert of(judge(run(), STAGES[stage], {measure: found}), item) is verdict
+
+
+def test_what_nobody_asked_is_inconclusive_and_no_limit_is_left_out() -> None:
+    for stage in STAGES.values():
+        judgement = judge(run(), stage)
+        assert [one.limit for one in judgement.findings] == list(stage.limits)
+        for one in judgement.findings:
+            if one.limit.measure in ASKED:
+                assert (one.verdict, one.seen) == (Verdict.INCONCLUSIVE, "no Prometheus was asked")

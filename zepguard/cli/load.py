@@ -16,6 +16,7 @@ from zepguard.cli.stopping import stoppable
 from zepguard.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from zepguard.evidence.model import Product
     from zepguard.load.samples import LoadRun
     from zepguard.load.schedule import Plan
     from zepguard.load.stages import Stage
@@ -42,7 +43,7 @@ __all__ = ["load"]
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
     default=None,
-    help="Folder of samples.jsonl and judgement.json; by default reports/load/STAGE.",
+    help="Folder of the evidence, samples.jsonl and judgement.json; by default reports/load/STAGE.",
 )
 def load(
     stage: str,
@@ -58,6 +59,9 @@ def load(
     Starts a stack of its own without --stack; on a running one, the workers are restarted before and after. Ends with
     3 when there are too few samples, or the load was not what was asked for. The numbers are in loadtests/stages.toml.
     """
+    from zepguard.evidence import product
+    from zepguard.evidence.model import Product
+    from zepguard.load.asking import ask
     from zepguard.load.errors import SamplesRefused
     from zepguard.load.judge import judge
     from zepguard.load.samples import read_run
@@ -65,19 +69,29 @@ def load(
 
     chosen = _stage(stage)
     report = report or Path("reports") / "load" / stage
+    settings: dict[str, str] = {}
     if judged_file is not None:
         with failing_as(ExitCode.USAGE, SamplesRefused):
             run = read_run(judged_file)
+        tested = Product(version="unknown")  # the samples do not say what they are of
     else:
         try:
             with stoppable():
-                run = _run(chosen, stack, _plan(users, rate, duration), report / "samples.jsonl")
+                run = _run(chosen, stack, _plan(users, rate, duration), report / "samples.jsonl", settings)
         except KeyboardInterrupt:
             raise Failure("Interrupted: no verdict. What was started has been stopped.", ExitCode.ABORTED) from None
-    judgement = judge(run, chosen)
-    _write(report, judgement)
-    click.echo(told(judgement))
+        tested = product()
+    judgement = judge(run, chosen, ask(run, chosen))
+    _write(report, run, judgement, _command(run, stage, judged_file), tested, settings)
+    click.echo(f"{told(judgement)}; report in {report}/index.html")
     return int(EXIT_CODES[judgement.verdict])
+
+
+def _command(run: LoadRun, stage: str, judged_file: Path | None) -> str:
+    if judged_file is not None:
+        return f"zepguard load {stage} --judge {judged_file}"
+    head = run.head
+    return f"zepguard load {stage} --users {head.users} --rate {head.rate_per_s:g} --duration {head.duration_s:g}"
 
 
 def _stage(name: str) -> Stage:
@@ -100,11 +114,14 @@ def _plan(users: int, rate: float, duration: int) -> Plan:
         raise click.UsageError(str(error)) from None
 
 
-def _run(stage: Stage, stack: StackInfo | None, plan: Plan, samples: Path) -> LoadRun:
+def _run(stage: Stage, stack: StackInfo | None, plan: Plan, samples: Path, settings: dict[str, str]) -> LoadRun:
+    """The run; what the stack is set by goes into ``settings``."""
     from zepguard.load.errors import LoadError
     from zepguard.load.runner import generate
+    from zepguard.stack.env_file import read_env_file
 
     with _serving(stage, stack) as info, failing_as(ExitCode.INCONCLUSIVE, LoadError):
+        settings.update(read_env_file(info.env_file))
         return generate(
             info,
             stage,
@@ -134,8 +151,13 @@ def _serving(stage: Stage, stack: StackInfo | None) -> Iterator[StackInfo]:
             yield info
 
 
-def _write(report: Path, judgement: Judgement) -> None:
-    report.mkdir(parents=True, exist_ok=True)
+def _write(
+    report: Path, run: LoadRun, judgement: Judgement, command: str, tested: Product, settings: dict[str, str]
+) -> None:
+    from zepguard.evidence import write
+    from zepguard.load.evidence import evidence_of
+
+    write(report, evidence_of(run, judgement, command=command, product=tested, settings=settings))
     (report / "judgement.json").write_text(json.dumps(judgement.as_json(), indent=2) + "\n", encoding="utf-8")
 
 

@@ -9,6 +9,8 @@ next run. Its rules:
 - Read latency is the guard's own histogram, by the difference of two scrapes: a client cannot see a single read, and
   the checklist's expression asks this histogram. The p95 is known between two edges, so a limit at an edge is decided
   exactly; a value at the edge counts as below it, as in Prometheus.
+- What stands in ``prometheus/expressions.toml`` and needs more than two scrapes is asked of a Prometheus before
+  (``asking.py``); the answers come in as figures.
 - Nothing is concluded from fewer than ``SAMPLES_MIN`` samples, nor from a generator that was behind its schedule, nor
   from a baseline that could not keep to it: then the product is swamped, and the difference of the arms is chance.
 """
@@ -17,14 +19,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 
 from zepguard.load.percentile import nearest_rank, rank_of
 from zepguard.load.samples import LoadRun, ScrapeSample, TurnSample
 from zepguard.load.schedule import Arm
 from zepguard.load.stages import Bound, Limit, Measure, Stage
-from zepguard.load.verdicts import Finding, Judgement, Verdict
+from zepguard.load.verdicts import Figure, Finding, Judgement, Unknown, Verdict
 
 __all__ = ["EXCESS_MIN", "SAMPLES_MIN", "judge"]
 
@@ -41,9 +42,16 @@ _TINY = 1e-9
 _BUCKET = re.compile(r'memory_zep_read_latency_seconds_bucket\{le="([^"]+)"\}')
 
 
-def judge(run: LoadRun, stage: Stage) -> Judgement:
-    """Judge a run by the limits of a stage; it may be another stage of the same mode than the run was made for."""
-    facts = _Facts(run)
+def judge(run: LoadRun, stage: Stage, asked: Mapping[Measure, Figure | Unknown] | None = None) -> Judgement:
+    """Judge a run by the limits of a stage; it may be another stage of the same mode than the run was made for.
+
+    Args:
+        run: the samples.
+        stage: with the limits.
+        asked: what a Prometheus said of the run's scrapes (``zepguard.load.asking``); a measure that only it knows is
+            inconclusive without it.
+    """
+    facts = _Facts(run, asked or {})
     return Judgement(
         stage=stage.name,
         findings=tuple(_finding(facts, limit) for limit in stage.limits),
@@ -54,8 +62,9 @@ def judge(run: LoadRun, stage: Stage) -> Judgement:
 class _Facts:
     """What a run tells: turns after the warm-up by arm, and what the product counted meanwhile."""
 
-    def __init__(self, run: LoadRun) -> None:
+    def __init__(self, run: LoadRun, asked: Mapping[Measure, Figure | Unknown]) -> None:
         self.run = run
+        self.asked = asked
         self.turns = [turn for turn in run.turns if turn.due_s >= run.head.warm_up_s]
         self._first, self._last = _outer(run.scrapes)
 
@@ -98,15 +107,6 @@ def _outer(scrapes: tuple[ScrapeSample, ...]) -> tuple[ScrapeSample, ScrapeSampl
 
 class _Unknown(Exception):
     """The samples do not tell; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A figure, how it is told, and from how many samples it is; None for what was counted and not sampled."""
-
-    value: float
-    says: str
-    samples: float | None = None
 
 
 # --- doubts ---
@@ -174,7 +174,7 @@ def _is_a_broken_limit(facts: _Facts, stage: Stage) -> bool:
 def _finding(facts: _Facts, limit: Limit) -> Finding:
     measured = _MEASURED.get(limit.measure)
     if measured is None:
-        return Finding(limit=limit, verdict=Verdict.NOT_JUDGED, seen="a load run does not measure it; the soak does")
+        return _asked(limit, facts.asked.get(limit.measure, Unknown("no Prometheus was asked")))
     try:
         verdict, seen = measured(facts, limit)
     except _Unknown as unknown:
@@ -182,53 +182,63 @@ def _finding(facts: _Facts, limit: Limit) -> Finding:
     return Finding(limit=limit, verdict=verdict, seen=seen)
 
 
+def _asked(limit: Limit, found: Figure | Unknown) -> Finding:
+    if isinstance(found, Unknown):
+        return Finding(limit=limit, verdict=Verdict.INCONCLUSIVE, seen=found.why, asked=found.asked)
+    verdict, seen = _against(limit, found)
+    return Finding(limit=limit, verdict=verdict, seen=seen, asked=found.asked)
+
+
 Measured = Callable[[_Facts, Limit], tuple[Verdict, str]]
 
 
-def _compared(figure: Callable[[_Facts], _Seen]) -> Measured:
+def _compared(figure: Callable[[_Facts], Figure]) -> Measured:
     """Compares one figure with the limit, if there are samples enough."""
 
     def measured(facts: _Facts, limit: Limit) -> tuple[Verdict, str]:
-        seen = figure(facts)
-        if seen.samples is not None and seen.samples < SAMPLES_MIN:
-            return Verdict.INCONCLUSIVE, f"{seen.says}; too few, {SAMPLES_MIN} are needed"
-        return (Verdict.GO if limit.holds(seen.value) else Verdict.NO_GO), seen.says
+        return _against(limit, figure(facts))
 
     return measured
 
 
-def _share(part: float, whole: float, says: str) -> _Seen:
+def _against(limit: Limit, seen: Figure) -> tuple[Verdict, str]:
+    if seen.samples is not None and seen.samples < SAMPLES_MIN:
+        return Verdict.INCONCLUSIVE, f"{seen.says}; too few, {SAMPLES_MIN} are needed"
+    return (Verdict.GO if limit.holds(seen.value) else Verdict.NO_GO), seen.says
+
+
+def _share(part: float, whole: float, says: str) -> Figure:
     if whole <= 0:
-        return _Seen(math.nan, f"none of {says}", 0)
-    return _Seen(part / whole, f"{part / whole:.3f} of {whole:.0f} {says}", whole)
+        return Figure(value=math.nan, says=f"none of {says}", samples=0)
+    return Figure(value=part / whole, says=f"{part / whole:.3f} of {whole:.0f} {says}", samples=whole)
 
 
-def _cache(facts: _Facts) -> _Seen:
+def _cache(facts: _Facts) -> Figure:
     hits = facts.risen("memory_zep_context_cache_hits_total")
     return _share(hits, hits + facts.risen("memory_zep_read_requests_total"), "cache hits and reads sent")
 
 
-def _writes(facts: _Facts) -> _Seen:
+def _writes(facts: _Facts) -> Figure:
     sent = facts.risen("memory_zep_write_requests_total")
     return _share(sent - facts.risen("memory_zep_write_failures_total"), sent, "writes sent")
 
 
-def _failures(facts: _Facts) -> _Seen:
+def _failures(facts: _Facts) -> Figure:
     sent = facts.risen("memory_zep_read_requests_total")
     return _share(facts.risen("memory_zep_context_failures_total"), sent, "reads sent")
 
 
-def _failures_per_s(facts: _Facts) -> _Seen:
+def _failures_per_s(facts: _Facts) -> Figure:
     if facts.counted_s <= 0:
         raise _Unknown("no time passed between the scrapes")
     rate = facts.risen("memory_zep_context_failures_total") / facts.counted_s
-    return _Seen(rate, f"{rate:.2f} a second in {facts.counted_s:.0f} s")
+    return Figure(value=rate, says=f"{rate:.2f} a second in {facts.counted_s:.0f} s")
 
 
-def _counted(family: str) -> Callable[[_Facts], _Seen]:
-    def counted(facts: _Facts) -> _Seen:
+def _counted(family: str) -> Callable[[_Facts], Figure]:
+    def counted(facts: _Facts) -> Figure:
         risen = facts.risen(family)
-        return _Seen(risen, f"{risen:.0f} in {facts.counted_s:.0f} s")
+        return Figure(value=risen, says=f"{risen:.0f} in {facts.counted_s:.0f} s")
 
     return counted
 

@@ -36,9 +36,10 @@ def generate(
         *(sys.executable, "-m", "locust", "-f", str(loadtests_folder() / "locustfile.py")),
         *("--stage", stage.name, "--stack", str(Path(info.run_dir) / "stack.json"), "--samples", str(samples)),
         *("--users", str(users), "--rate", f"{rate_per_s:g}", "--run-time", f"{duration_s}s"),
+        "--samples-only",
         "--skip-log-setup",  # and with it Locust's tables
     ]
-    # A session of its own: Ctrl-C in a terminal goes to us alone. Its own verdict is about the same samples.
+    # A session of its own: Ctrl-C in a terminal goes to us alone.
     child = subprocess.Popen(
         argv, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
     )

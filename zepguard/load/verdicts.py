@@ -9,7 +9,7 @@ from typing import Any
 from zepguard.exit_codes import ExitCode
 from zepguard.load.stages import Limit
 
-__all__ = ["EXIT_CODES", "Finding", "Judgement", "Verdict", "told"]
+__all__ = ["EXIT_CODES", "Figure", "Finding", "Judgement", "Unknown", "Verdict", "told"]
 
 
 class Verdict(StrEnum):
@@ -18,25 +18,45 @@ class Verdict(StrEnum):
     GO = "go"
     NO_GO = "no go"
     INCONCLUSIVE = "inconclusive"
-    NOT_JUDGED = "not judged"
 
 
 EXIT_CODES = {
     Verdict.GO: ExitCode.GO,
     Verdict.NO_GO: ExitCode.NO_GO,
     Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
-    Verdict.NOT_JUDGED: ExitCode.INCONCLUSIVE,
 }
 """How a command ends with a verdict."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """A figure and how it is told.
+
+    ``samples`` is of how many it is, None for what was counted and not sampled; ``asked`` is the PromQL, if any.
+    """
+
+    value: float
+    says: str
+    samples: float | None = None
+    asked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No figure, and why."""
+
+    why: str
+    asked: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """What was seen of one limit; ``seen`` is a sentence with the figures."""
+    """What was seen of one limit; ``seen`` is a sentence with the figures, ``asked`` the PromQL, if any."""
 
     limit: Limit
     verdict: Verdict
     seen: str
+    asked: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +104,4 @@ def told(judgement: Judgement) -> str:
     lines = [f"{one.verdict:<12}  {one.limit.item:<{width}}  {one.limit}: {one.seen}" for one in judgement.findings] + [
         f"doubt: {doubt}" for doubt in judgement.doubts
     ]
-    unjudged = sum(one.verdict is Verdict.NOT_JUDGED for one in judgement.findings)
-    rest = f" ({unjudged} of {len(judgement.findings)} limits not judged)" if unjudged else ""
-    return "\n".join([*lines, f"{judgement.verdict.upper()}: {judgement.stage}{rest}"])
+    return "\n".join([*lines, f"{judgement.verdict.upper()}: {judgement.stage}"])
