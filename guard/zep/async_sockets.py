@@ -123,6 +123,8 @@ class _Connections(httpcore.AsyncConnectionInterface):
         return whole(response, body)
 
     async def _take(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
+        while self._idle and self._idle[0].has_expired():  # as in ``guard.zep.sockets``
+            await self._idle.popleft().aclose()
         while self._idle:
             connection = self._idle.pop()
             if connection.can_handle_request(origin) and not connection.has_expired():

@@ -10,8 +10,12 @@ from guard.zep.body import Body
 
 __all__ = ["CONNECTIONS_MAX", "KEEPALIVE_S", "body_of", "is_overrun", "pool_timeout", "whole"]
 
-CONNECTIONS_MAX = 32
-"""Connections of one client, and so its calls at once."""
+CONNECTIONS_MAX = 2000
+"""Connections of one client, and so its calls at once: the highest ``ZEPGUARD_CALLS_MAX``, for reads and for writes.
+
+The bulkhead bounds calls, by that setting; a call that it let through and that waited here for a place would end as a
+timeout, and count against Zep.
+"""
 
 KEEPALIVE_S = 30.0
 """For so long an idle connection is kept, seconds."""

@@ -150,7 +150,11 @@ class _Backend(httpcore.NetworkBackend):
 def _connected(address: str, port: int, timeout: float | None) -> _Stream:
     try:
         sock = socket.create_connection((address, port), timeout)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:  # of one that was reset meanwhile, on macOS
+            sock.close()
+            raise
     except TimeoutError as error:
         raise httpcore.ConnectTimeout(str(error)) from error
     except OSError as error:
@@ -196,6 +200,7 @@ class _Connections(httpcore.ConnectionInterface):
         return whole(response, body)
 
     def _take(self, origin: httpcore.Origin) -> httpcore.HTTPConnection:
+        self._close_expired()
         while True:
             try:
                 connection = self._idle.pop()
@@ -206,6 +211,13 @@ class _Connections(httpcore.ConnectionInterface):
             if connection.can_handle_request(origin) and not connection.has_expired():
                 return connection
             connection.close()
+
+    def _close_expired(self) -> None:
+        """The newest is taken first: those at the other end, of a busier time, would never be looked at again."""
+        with suppress(IndexError):
+            while (oldest := self._idle.popleft()).has_expired():
+                oldest.close()
+            self._idle.appendleft(oldest)
 
     def close(self) -> None:
         while self._idle:

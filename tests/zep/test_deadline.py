@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from guard.core.settings import VARIABLES
 from guard.core.table import Outcome
 from guard.zep.calls import OutgoingMessage
 from guard.zep.resolve import Resolver
@@ -197,23 +198,71 @@ def test_a_call_waits_for_a_connection_no_longer_than_its_deadline(
     assert max(seconds for _, seconds in outcomes) < HANGS_S
 
 
+def all_at_once(way: Any, count: int) -> list[Any]:
+    """The answers to so many reads at once."""
+    if way.kind == "sync":
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(way.read_context, ["t"] * count))
+
+    async def gathered() -> list[Any]:
+        import asyncio
+
+        return await asyncio.gather(*(way.zep.read_context("t") for _ in range(count)))
+
+    return way.run(gathered())
+
+
+def test_as_many_calls_have_a_connection_as_the_bulkhead_lets_through(
+    connect: Callable[..., Any], serve: Callable[..., Any], read_request: Callable[..., bytes]
+) -> None:
+    """``ZEPGUARD_CALLS_MAX`` may be above its default, and reads and writes have their places apart."""
+    calls_max = int(next(v.default for v in VARIABLES if v.field == "calls_max"))
+    arrived = threading.Barrier(2 * calls_max + 16)
+
+    def handle(connection: socket.socket, server: Any) -> None:
+        read_request(connection)
+        arrived.wait(20)
+        connection.sendall(GOOD)
+
+    way = connect(serve(handle).url, timeout_s=30)
+    assert {answer.text for answer in all_at_once(way, arrived.parties)} == {"tea"}
+
+
+def test_connections_of_a_busier_time_are_closed(
+    connect: Callable[..., Any], serve: Callable[..., Any], read_request: Callable[..., bytes], wait_for: Any
+) -> None:
+    """The server has ended them; calls that come one after the other use the newest, and never meet these."""
+    arrived, newest, others = threading.Barrier(8), [], set()
+
+    def handle(connection: socket.socket, server: Any) -> None:
+        read_request(connection)
+        arrived.wait(20)
+        others.add(connection)
+        connection.sendall(GOOD)
+        while read_request(connection):
+            newest.append(connection)
+            connection.sendall(GOOD)
+
+    server = serve(handle)
+    way = connect(server.url, timeout_s=30)
+    all_at_once(way, arrived.parties)
+    assert way.read_context("t").text == "tea"
+    idle = way.zep._http._transport._pool._idle
+    assert len(idle) == 8
+    for connection in others - set(newest):
+        connection.shutdown(socket.SHUT_RDWR)
+    wait_for(lambda: all(connection.fileno() < 0 for connection in others - set(newest)))
+    assert way.read_context("t").text == "tea"
+    assert len(idle) == 1
+    assert server.connections == 8
+
+
 def test_a_call_that_waited_for_a_connection_gets_it(
-    connect: Callable[..., Any], answering: Callable[..., Any], kind: str
+    connect: Callable[..., Any], answering: Callable[..., Any]
 ) -> None:
     server = answering(GOOD)
     way = connect(server.url, timeout_s=20, connections_max=2)
-    if kind == "sync":
-        with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _: way.read_context("t"), range(50)))
-    else:
-
-        async def all_at_once() -> list[Any]:
-            import asyncio
-
-            return await asyncio.gather(*(way.zep.read_context("t") for _ in range(50)))
-
-        answers = way.run(all_at_once())
-    assert {answer.text for answer in answers} == {"tea"}
+    assert {answer.text for answer in all_at_once(way, 50)} == {"tea"}
     assert server.connections <= 2
 
 
