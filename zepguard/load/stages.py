@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from zepguard.drills.checklist import checklist
 from zepguard.load.errors import StagesRefused
 from zepguard.load.toml_lines import KeyLines
 from zepguard.stack.plan import MODES, Mode
@@ -33,6 +34,17 @@ class Measure(StrEnum):
     FORCED_WRITE_ONLY = "forced_write_only"
     BREAKER_OPEN_SHARE = "breaker_open_share"
     PROBE_SUCCESS_RATE = "probe_success_rate"
+
+
+_OF_ONE = (
+    Measure.CACHE_HIT_RATE,
+    Measure.WRITE_SUCCESS_RATE,
+    Measure.CONTEXT_FAILURE_RATE,
+    Measure.FORCED_WRITE_ONLY,
+    Measure.BREAKER_OPEN_SHARE,
+    Measure.PROBE_SUCCESS_RATE,
+)
+"""Measures that are never over 1."""
 
 
 class Bound(StrEnum):
@@ -150,8 +162,6 @@ class _Reading:
         if not stages:
             raise self._refused((), "there is no stage; write a table such as [canary]")
         own = {limit.item: limit for stage in stages.values() for limit in stage.limits}
-        if len(own) < sum(len(stage.limits) for stage in stages.values()):
-            self._refuse_twice(stages)
         for name, stage in stages.items():
             borrowed = tuple(self._borrowed(name, table[name].get("limits", {}), own))
             stages[name] = replace(stage, limits=stage.limits + borrowed)
@@ -159,15 +169,10 @@ class _Reading:
                 raise self._refused((name,), f"the stage has no limits; write [{name}.limits.ITEM]")
         return stages
 
-    def _refuse_twice(self, stages: Mapping[str, Stage]) -> None:
-        seen: set[str] = set()
-        for name, stage in stages.items():
-            for limit in stage.limits:
-                if limit.item in seen:
-                    raise self._refused((name, "limits", limit.item), "the item has its number in another stage too")
-                seen.add(limit.item)
-
     def _stage(self, name: str, told: object) -> Stage:
+        known = dict.fromkeys(item.stage for item in checklist())
+        if name not in known:
+            raise self._refused((name,), f"the checklist has no stage {name!r}{_meant(name, list(known))}")
         fields = self._table((name,), told, _STAGE_KEYS)
         share = self._number((name, "share"), fields["share"]) if "share" in fields else None
         if share is not None and not 0 < share <= 1:
@@ -191,6 +196,9 @@ class _Reading:
     def _limit(self, at: tuple[str, ...], item: str, told: object) -> Limit | None:
         """One limit; None where ``same_as`` names those of other items."""
         fields = self._table(at, told, _LIMIT_KEYS)
+        known = [one.id for one in checklist() if one.stage == at[0]]
+        if item not in known:
+            raise self._refused(at, f"the checklist has no item {item!r} in stage {at[0]}{_meant(item, known)}")
         if "same_as" in fields:
             if len(fields) > 1:
                 raise self._refused((*at, "same_as"), "other keys stand beside it; write same_as alone")
@@ -205,13 +213,10 @@ class _Reading:
         for_min = self._number((*at, "for_min"), fields["for_min"]) if "for_min" in fields else None
         if for_min is not None and for_min <= 0:
             raise self._refused((*at, "for_min"), f"{for_min:g} is no time; write minutes, more than 0")
-        return Limit(
-            item=item,
-            measure=Measure(word),
-            bound=bounds[0],
-            number=self._number((*at, bounds[0]), fields[bounds[0]]),
-            for_min=for_min,
-        )
+        measure, number = Measure(word), self._number((*at, bounds[0]), fields[bounds[0]])
+        if measure in _OF_ONE and number > 1:
+            raise self._refused((*at, bounds[0]), f"{number:g} is no share of {measure}; write a number up to 1")
+        return Limit(item=item, measure=measure, bound=bounds[0], number=number, for_min=for_min)
 
     def _borrowed(self, name: str, limits: Mapping[str, Any], own: Mapping[str, Limit]) -> Iterator[Limit]:
         for item, fields in limits.items():
