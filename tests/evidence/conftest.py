@@ -5,7 +5,22 @@ from typing import Any
 
 import pytest
 
-from zepguard.evidence import Evidence, ItemResult, Lane, LogLine, Mark, Panel, Run, Scenario, Series, Timeline
+from zepguard.evidence import (
+    Budget,
+    Evidence,
+    Finding,
+    ItemResult,
+    Lane,
+    LogLine,
+    Mark,
+    Panel,
+    Run,
+    Scenario,
+    Series,
+    Table,
+    Timeline,
+    Verdict,
+)
 from zepguard.evidence.model import PanelKind, Product, Step, Threshold
 
 START = 1_767_600_000.0
@@ -118,6 +133,26 @@ def full(evidence: Make, scenario: Make, timeline: Timeline) -> Evidence:
     made: Evidence = evidence(
         scenarios=(scenario(), scenario("failed", name="a" * 200), scenario("void", name="another", problem="x" * 300)),
         results=(ItemResult(item="soak-writes", status="passed", where="sim", by="zepguard soak", seen=("99.7 %",)),),
+        findings=(
+            Finding(stage="canary", verdict=Verdict.NO_GO, why=("p95 TTFB <b> +180 ms",), by="zepguard load"),
+            Finding(
+                stage="simulation", verdict=Verdict.GO, why=("500 seeds", "hash " + "ab" * 32), by="zepguard simulate"
+            ),
+        ),
+        budgets=(
+            Budget(
+                item="canary-ttfb", limit="<b> below 100", verdict=Verdict.NO_GO, seen="+180 ms", asked="max(x)" * 30
+            ),
+            Budget(item="canary-cache", limit="over 0.3", verdict=None, seen="not asked"),
+        ),
+        tables=(
+            Table(
+                title="Time to first token",
+                columns=("Threads", *(f"p{percent}" for percent in range(50, 100, 3))),
+                rows=(("without memory", *(f"{percent}00" for percent in range(50, 100, 3))),),
+                about="Milliseconds <b>",
+            ),
+        ),
         timelines=(timeline,),
         panels=panels,
     )

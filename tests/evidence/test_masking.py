@@ -17,7 +17,8 @@ from zepguard.evidence import LogLine, mask_of, read, write
 from zepguard.evidence.folder import record_of
 
 # Long enough to stand nowhere by chance; with what JSON, HTML and URLs write otherwise than it is.
-SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp"]), min_size=12, max_size=40)
+CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp"])
+SECRETS = st.text(CHARACTERS, min_size=12, max_size=40).map(lambda text: f"§{text}")
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

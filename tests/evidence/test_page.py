@@ -62,6 +62,7 @@ def test_it_fits_the_screen_and_asks_for_nothing(opened: Open, width: int) -> No
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     cut_off = page.evaluate(
         "[...document.querySelectorAll('body *')].filter(one => !one.closest('.drawing') && !one.closest('svg')"
+        " && !one.closest('.table table')"
         " && one.getBoundingClientRect().right > innerWidth + 1).map(one => one.outerHTML.slice(0, 80))"
     )
     assert cut_off == []
@@ -78,6 +79,13 @@ LUMINANCE = """() => {
     const style = getComputedStyle(one);
     return [one.outerHTML.slice(0, 90), ratio(one.closest('svg') ? style.fill : style.color, page)]; });
 }"""
+
+
+def test_no_word_of_a_table_is_broken_on_a_phone(opened: Open) -> None:
+    heights = opened(390).evaluate("[...document.querySelectorAll('.table th')].map(one => one.offsetHeight)")
+    assert len(heights) > 10
+    assert len(set(heights)) == 1
+    assert heights[0] < 60, "one line each"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -100,8 +108,11 @@ def test_each_item_and_stage_is_on_the_page_and_nothing_from_elsewhere(full: Evi
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     for item in record.items:
         assert f'id="item-{item.id}"' in text
-    for stage in record.stages:
-        assert f'id="stage-{stage.stage}"' in text
+    for stage in {one.stage for one in record.items}:
+        assert f'id="stage-{stage}"' in text
+    assert 'href="#stage-simulation"' not in text, "it has no item to go to"
+    for words in ("p95 TTFB &lt;b&gt; +180 ms", "&lt;b&gt; below 100", "not judged", "Milliseconds &lt;b&gt;"):
+        assert words in text
     assert "gauge 1 &lt;b&gt;" in text
     assert "<b>" not in text
     assert re.findall(r"""(?:src|href)=["'](?!#|data:)""", text) == []

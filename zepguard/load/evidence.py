@@ -36,6 +36,7 @@ _WHERE = "stack"
 _STATUS = {Verdict.GO: "passed", Verdict.NO_GO: "failed", Verdict.INCONCLUSIVE: "void"}
 _WORST_FIRST = (Verdict.NO_GO, Verdict.INCONCLUSIVE, Verdict.GO)
 _WORDS = {Arm.STAGE: "with memory", Arm.OFF: "without memory"}
+_SHORT_S = 5.0
 _PERCENTS = (50, 75, 90, 95, 99)
 _BUCKET = re.compile(r'memory_zep_read_latency_seconds_bucket\{le="([^"]+)"\}')
 
@@ -145,12 +146,17 @@ def _tables(run: LoadRun) -> Iterator[Table]:
     )
     if buckets := _reads(run):
         whole = buckets[-1][1]
-        told = [(f"{edge_ms:g}", f"{reads:.0f}", f"{reads / whole:.1%}") for edge_ms, reads in buckets]
+        below = [0.0, *(reads for _, reads in buckets)]
+        told = [
+            (f"{edge_ms:g}", f"{reads:.0f}", f"{reads / whole:.1%}")
+            for (edge_ms, reads), before in zip(buckets, below, strict=False)
+            if reads > before
+        ]
         yield Table(
             title="Reads sent to Zep",
             columns=("Up to ms", "Reads", "Share"),
             rows=tuple(told),
-            about="The guard's own histogram, from the first scrape to the last.",
+            about="The guard's own histogram, from the first scrape to the last; the edges at which a read is counted.",
         )
 
 
@@ -223,7 +229,9 @@ def _panels(run: LoadRun, lasts_s: float) -> Iterator[Panel]:
         series=series,
     )
     points = tuple(
-        (began + late.at_s, _mean_s(early, late)) for early, late in pairwise(run.scrapes) if late.at_s > early.at_s
+        (began + late.at_s, _mean_s(early, late))
+        for early, late in pairwise(run.scrapes)
+        if late.at_s - early.at_s > _SHORT_S  # the last one comes when the run ends, and not when it is due
     )
     yield Panel(
         title="Read latency, mean",
