@@ -26,7 +26,6 @@ from guard.store.memory import MemoryStore
 from guard.store.protocol import Store
 from guard.zep.sdk import SdkZep
 from zepguard.stack.programs import WORKERS
-from zepguard.worlds.sim.app import Database
 from zepguard.worlds.sim.carrier import InPlace
 from zepguard.worlds.sim.clock import VirtualClock
 from zepguard.worlds.sim.deliveries import Deliveries
@@ -72,12 +71,16 @@ class _WithoutLoop(InPlace):
 class _DueRows(DjangoRows):
     """Asks the table once whether a claim could give anything, before the looks of a claim."""
 
+    _due: float | None = None
+    _due_at = -1  # changes of the database when it was asked
+
     def next_due(self) -> float | None:
         """When the oldest message of some thread is due, unix seconds; None while nothing is undelivered."""
-        with connection.cursor() as cursor:
-            cursor.execute(_HEADS)
-            (due,) = cursor.fetchone()
-        return None if due is None else float(due)
+        changes = connection.connection.total_changes  # of SQLite, by this connection, and there is no other
+        if changes != self._due_at:
+            (self._due,) = connection.connection.execute(_HEADS).fetchone()
+            self._due_at = changes
+        return self._due
 
     def claim(self, *, now: float, lease_s: float, settle_s: float = SETTLE_S) -> Batch | None:
         due = self.next_due()
@@ -117,8 +120,8 @@ class SoakedProduct(Product):
     Heartbeats are made as they are looked at: call ``beat`` before a scrape and before a turn.
     """
 
-    def __init__(self, variables: dict[str, str], *, clock: VirtualClock, zep: FakeZep, database: Database) -> None:
-        super().__init__(variables, clock=clock, zep=zep, database=database)
+    def __init__(self, variables: dict[str, str], *, clock: VirtualClock, zep: FakeZep) -> None:
+        super().__init__(variables, clock=clock, zep=zep)
         self._shared = MemoryStore(read_settings(variables).policy, clock=clock.time)
         self._patience = Patience(
             resend_s=django_settings.CHATAPP_TURN_RESEND_S,
@@ -126,9 +129,7 @@ class SoakedProduct(Product):
             deadline_s=django_settings.CHATAPP_TURN_DEADLINE_S,
         )
         chat, delivery = WORKERS
-        self.deliveries = _PollsWhatIsDue(
-            clock, lambda: self._running.get(delivery), draw=random.Random(2).random, enter=database.use
-        )
+        self.deliveries = _PollsWhatIsDue(clock, lambda: self._running.get(delivery), draw=random.Random(2).random)
         self.deliveries._rows = _DueRows()
         self._in_place = _WithoutLoop(
             lambda: self._running.get(chat), sleep=clock.sleep, answered=self.deliveries.nudge

@@ -17,14 +17,9 @@ _LEFT_OUT = ("_created",)  # the text format that is scraped has none either
 
 
 class Scrapes:
-    """Takes scrapes, oldest first.
+    """Takes scrapes, oldest first."""
 
-    Args:
-        without: names of families that are left out.
-    """
-
-    def __init__(self, *, without: Iterable[str] = ()) -> None:
-        self._without = frozenset(without)
+    def __init__(self) -> None:
         self._families: dict[str, list[str]] = {}
         self._names: dict[tuple[object, ...], str] = {}
         self.taken = 0
@@ -35,8 +30,7 @@ class Scrapes:
         stamp = f" {now:.3f}\n"
         for collector in collectors:
             for metric in collector.collect():
-                if metric.name not in self._without:
-                    self._keep(metric, stamp)
+                self._keep(metric, stamp)
 
     def _keep(self, metric: Metric, stamp: str) -> None:
         lines = self._families.setdefault(f"# TYPE {metric.name} {metric.type}\n", [])

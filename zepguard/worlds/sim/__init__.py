@@ -15,7 +15,7 @@ How it is built, from the bottom:
 **Time.** It passes only in calls to Zep, in restarts, and where a step waits. Each call takes its drawn latency, one
 that times out the whole deadline (``ZEP_TIMEOUT_MS``); our own computing takes none. A step is 2\\ :sup:`-20` s.
 
-**Deliveries** run beside the chat, as in the delivery worker of the stack: a batch is a lane (a thread that only ever
+**Deliveries** run beside the chat, as in the delivery worker of the stack: a batch is a lane (a greenlet that only ever
 runs while all else stands still), and a call in it ends when the clock has come so far, by a turn's own latency or by
 a step's wait. So a delivery's timeouts take nothing from the person, and what it reports to the store is reported at
 its own time. Batches of one thread follow one another, four threads of conversation go at once, the table is looked at

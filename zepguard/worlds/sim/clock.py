@@ -5,8 +5,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
-from threading import Semaphore, Thread, local
+
+from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
 __all__ = ["START", "STEPS_A_SECOND", "Lane", "VirtualClock"]
 
@@ -32,7 +34,6 @@ class VirtualClock:
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = count()
         self._lanes: set[Lane] = set()
-        self._here = local()
 
     def time(self) -> float:
         """Unix seconds."""
@@ -45,7 +46,7 @@ class VirtualClock:
     def sleep(self, seconds: float) -> None:
         """Let so much time pass, in the course that calls: the main one, or a lane while the others go on."""
         until = self._steps + _steps(seconds)
-        lane: Lane | None = getattr(self._here, "lane", None)
+        lane = next((one for one in self._lanes if one.is_here()), None)
         if lane is None:
             self._work_off(until)
         elif until > self._steps:
@@ -65,7 +66,6 @@ class VirtualClock:
         """
 
         def run() -> None:
-            self._here.lane = lane
             try:
                 work()
             finally:
@@ -112,49 +112,35 @@ class _Cut(BaseException):
 
 
 class Lane:
-    """A thread that runs only while whoever resumed it stands still: order is exact, and nothing needs a lock."""
+    """A greenlet that runs only while whoever resumed it stands still: order is exact, and nothing needs a lock.
+
+    It lives in the thread that started it, as the whole world does.
+    """
 
     def __init__(self, work: Callable[[], None]) -> None:
         self._work = work
-        self._my_turn = Semaphore(0)
-        self._your_turn = Semaphore(0)
-        self._cut = False
-        self._ended = False
-        self._error: BaseException | None = None
-        self._thread = Thread(target=self._run, name="sim-lane", daemon=True)
+        self._greenlet = greenlet(self._run)
 
     def resume(self) -> None:
         """Let it run until it pauses or ends; raises what it raised. One that was cut stays as it is."""
-        if self._ended:
-            return
-        if self._thread.ident is None:
-            self._thread.start()
-        else:
-            self._my_turn.release()
-        self._your_turn.acquire()
-        if self._error is not None:
-            raise self._error
+        if not self._greenlet.dead:
+            self._greenlet.parent = getcurrent()
+            self._greenlet.switch()
 
     def pause(self) -> None:
-        """In the lane's own thread: stand still until resumed."""
-        self._your_turn.release()
-        self._my_turn.acquire()
-        if self._cut:
-            raise _Cut
+        """In the lane itself: stand still until resumed."""
+        self._greenlet.parent.switch()
 
     def cut(self) -> None:
         """End it where it stands."""
-        self._cut = True
-        self.resume()
-        self._thread.join()
-        self._ended = True
+        if not self._greenlet.dead:
+            self._greenlet.parent = getcurrent()
+            self._greenlet.throw(_Cut)
+
+    def is_here(self) -> bool:
+        """Whether it is what runs now."""
+        return getcurrent() is self._greenlet
 
     def _run(self) -> None:
-        try:
+        with suppress(_Cut):
             self._work()
-        except _Cut:
-            pass
-        except BaseException as error:
-            self._error = error
-        finally:
-            self._your_turn.release()

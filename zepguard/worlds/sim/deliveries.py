@@ -24,7 +24,6 @@ class Deliveries:
         clock: the world's.
         service: gives the delivery worker's service, or None while it does not run.
         draw: gives the backoff's jitter.
-        enter: called in a lane before it touches the database.
     """
 
     def __init__(
@@ -33,12 +32,10 @@ class Deliveries:
         service: Callable[[], MemoryService | None],
         *,
         draw: Callable[[], float],
-        enter: Callable[[], None],
     ) -> None:
         self._clock = clock
         self._service = service
         self._draw = draw
-        self._enter = enter
         self._rows = DjangoRows()
         self._busy = 0
         self._polling = False
@@ -72,7 +69,6 @@ class Deliveries:
 
     def _start(self, service: MemoryService, batch: Batch) -> None:
         def work() -> None:
-            self._enter()
             deliver(service, self._rows, batch, clock=self._clock.time, draw=self._draw)
 
         self._busy += 1

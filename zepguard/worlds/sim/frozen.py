@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import freezegun.api
 from freezegun import freeze_time
 
 from zepguard.worlds.sim.clock import START
@@ -24,9 +25,16 @@ def _loop_time(self: asyncio.BaseEventLoop, now: Callable[[], float] = time.mono
 
 
 class FrozenTime:
-    """Stands at the virtual clock's time until stopped; asyncio's loops keep real time."""
+    """Stands at the virtual clock's time until stopped; asyncio's loops keep real time.
 
-    def __init__(self) -> None:
+    Args:
+        for_all: whoever asks gets this time, threads and pytest too, where nobody of those is at work: freezegun then
+            need not look at each who asks.
+    """
+
+    def __init__(self, *, for_all: bool = False) -> None:
+        self._callers_looked_at = 0 if for_all else freezegun.api.call_stack_inspection_limit
+        self._before = freezegun.api.call_stack_inspection_limit
         self._now = _moment(START)
         self._freezing: Any = freeze_time(self._now, real_asyncio=True, ignore=_REAL)
         self._frozen: Any = None
@@ -39,6 +47,7 @@ class FrozenTime:
         """
         asyncio.BaseEventLoop.time = _loop_time  # type: ignore[method-assign]
         self._frozen = self._freezing.start()
+        freezegun.api.call_stack_inspection_limit = self._callers_looked_at
 
     def move(self, now: float) -> None:
         """Go on to ``now``, unix seconds."""
@@ -50,6 +59,7 @@ class FrozenTime:
     def stop(self) -> None:
         """Give real time back."""
         if self._frozen is not None:
+            freezegun.api.call_stack_inspection_limit = self._before
             self._freezing.stop()
             self._frozen = None
 

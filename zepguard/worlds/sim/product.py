@@ -20,7 +20,6 @@ from guard.store.shared import RedisStore
 from guard.telemetry import Telemetry
 from guard.zep.sdk import SdkZep
 from zepguard.stack.programs import APP, WORKERS
-from zepguard.worlds.sim.app import Database
 from zepguard.worlds.sim.carrier import InPlace
 from zepguard.worlds.sim.clock import VirtualClock
 from zepguard.worlds.sim.deliveries import Deliveries
@@ -41,10 +40,9 @@ class Product:
         variables: what the programs read at their start; may be changed in place.
         clock: the world's.
         zep: what their calls reach.
-        database: what they share.
     """
 
-    def __init__(self, variables: dict[str, str], *, clock: VirtualClock, zep: FakeZep, database: Database) -> None:
+    def __init__(self, variables: dict[str, str], *, clock: VirtualClock, zep: FakeZep) -> None:
         self.variables = variables
         self._clock = clock
         self._redis = fakeredis.FakeRedis(server=fakeredis.FakeServer(), decode_responses=True)
@@ -52,9 +50,7 @@ class Product:
         self._pids: dict[str, int] = dict.fromkeys(APP, 0)
         self._next_pid = count(_FIRST_PID)
         self._running: dict[str, MemoryService] = {}
-        self.deliveries = Deliveries(
-            clock, lambda: self._running.get(_DELIVERY), draw=random.Random(2).random, enter=database.use
-        )
+        self.deliveries = Deliveries(clock, lambda: self._running.get(_DELIVERY), draw=random.Random(2).random)
         self._in_place = InPlace(lambda: self._running.get(_CHAT), sleep=clock.sleep, answered=self.deliveries.nudge)
 
     @property

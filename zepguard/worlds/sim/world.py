@@ -83,7 +83,7 @@ class SimWorld:
         self._clock = VirtualClock(frozen.move)
         self._zep = FakeZep(rng=random.Random(0))
         self._zep.latency.put(Latency(seconds=ZEP_LATENCY_S))
-        self._run_product(database)
+        self._run_product()
         self._client = app.client()
         self._faults: list[LiveSimFault] = []
         self._reset_notes()
@@ -94,12 +94,12 @@ class SimWorld:
         self._closing.callback(lambda: structlog.configure(**before))
         logs.configure(str(self._log_file))
 
-    def _run_product(self, database: Any) -> None:
+    def _run_product(self) -> None:
         from chatapp import memory
         from chatapp.turns.asking import carried_by
         from zepguard.worlds.sim.product import Product
 
-        self._product = Product(self._first_variables(), clock=self._clock, zep=self._zep, database=database)
+        self._product = Product(self._first_variables(), clock=self._clock, zep=self._zep)
         self._product.start()
         self._closing.callback(self._clock.close)
         self._closing.enter_context(carried_by(self._product.carrier))
