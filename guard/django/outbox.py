@@ -70,7 +70,7 @@ def _insert(**values: Any) -> OutboxMessage:
 
 _FIELDS = [field for field in OutboxMessage._meta.local_concrete_fields if not field.primary_key]
 _INSERT = (
-    f"INSERT INTO {OutboxMessage._meta.db_table} ({', '.join(field.column for field in _FIELDS)})"
+    f"INSERT INTO {OutboxMessage._meta.db_table} ({', '.join(str(field.column) for field in _FIELDS)})"
     f" VALUES ({', '.join(['%s'] * len(_FIELDS))})"
 )
 
@@ -90,7 +90,8 @@ class _DjangoDatabase:
     def change(self, sql: str, parameters: Mapping[str, Any]) -> int:
         with connection.cursor() as cursor:  # outside of a transaction Django commits each statement
             cursor.execute(sql, parameters)
-            return cursor.rowcount
+            changed: int = cursor.rowcount
+        return changed
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
