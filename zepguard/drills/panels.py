@@ -23,6 +23,7 @@ from zepguard.parts.model import PartMissing, PartUnusable
 from zepguard.prometheus.answers import Asking, Series
 from zepguard.prometheus.blocks import make_blocks
 from zepguard.prometheus.places import grafana_folder
+from zepguard.prometheus.server import Prometheus
 from zepguard.worlds.world import World, WorldError
 
 __all__ = ["Reading", "dashboard_shows", "main"]
@@ -113,9 +114,6 @@ def _read_off(scraped: Scraped) -> Mapping[str, Reading]:
 
 def main(arguments: Sequence[str]) -> int:
     """Read the panels off the scrapes of a folder, and print them as JSON; 3 where a part is missing."""
-    # Not above: it imports what reads the environment, and a drill's world makes its own before that.
-    from zepguard.prometheus.server import Prometheus
-
     folder, asked = Path(arguments[0]), json.load(sys.stdin)
     try:
         make_blocks(folder / _METRICS, folder / "prometheus" / "data")

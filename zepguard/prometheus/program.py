@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from zepguard.stack.bring_up import end_of_log
 from zepguard.stack.environment import clean_environment
 from zepguard.stack.errors import StartFailed
 from zepguard.stack.lifeline import PARENT
 from zepguard.stack.ports import free_ports
+from zepguard.stack.program_log import end_of_log
 from zepguard.stack.readiness import answers_http
 
 __all__ = ["Program"]

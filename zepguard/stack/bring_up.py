@@ -15,6 +15,7 @@ from zepguard.stack.environment import clean_environment
 from zepguard.stack.errors import PortTaken, StartFailed, SupervisorUnreachable
 from zepguard.stack.lifeline import PARENT
 from zepguard.stack.plan import Plan
+from zepguard.stack.program_log import end_of_log
 from zepguard.stack.programs import (
     APP,
     PARTS,
@@ -28,15 +29,13 @@ from zepguard.stack.programs import (
 from zepguard.stack.readiness import Probe, answers_http, answers_ping, listens, live_workers, wait_until
 from zepguard.stack.supervisor_client import Supervisor
 
-__all__ = ["Progress", "end_of_log", "start_app", "start_parts", "start_supervisord", "write_files"]
+__all__ = ["Progress", "start_app", "start_parts", "start_supervisord", "write_files"]
 
 Progress = Callable[[str], None]
 
 _SUPERVISORD_WITHIN_S = 20.0
 _READY_WITHIN_S = 90.0
 _MIGRATE_WITHIN_S = 90.0
-_TAIL_LINES = 15
-_TAIL_BYTES = 8_000
 _PORT_TAKEN = re.compile(r"address (?:already )?in use|EADDRINUSE|errno (?:98|48)\b", re.IGNORECASE)
 
 
@@ -96,18 +95,6 @@ def start_app(plan: Plan, supervisor: Supervisor, progress: Progress) -> None:
     ready: dict[str, Probe] = {"uvicorn": partial(answers_http, plan.health_url)}
     ready |= {name: partial(beats, name) for name in WORKERS}
     _await(plan, supervisor, ready, progress)
-
-
-def end_of_log(path: Path) -> str:
-    """Return the last lines of a log, indented; for an error."""
-    try:
-        with path.open("rb") as log:
-            size = log.seek(0, os.SEEK_END)
-            log.seek(max(0, size - _TAIL_BYTES))
-            lines = log.read().decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]
-    except OSError:
-        lines = []
-    return "\n".join(f"    {line}" for line in lines or ["(it wrote nothing)"])
 
 
 def _tied_environment() -> dict[str, str]:

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from zepguard.stack.bring_up import end_of_log
 from zepguard.stack.companion import FOLLOWER, LEADER
 from zepguard.stack.env_file import edit_env_file, write_env_file
 from zepguard.stack.errors import StackUsageError, StartFailed
 from zepguard.stack.info import StackInfo
 from zepguard.stack.layout import RunDir
+from zepguard.stack.program_log import end_of_log
 from zepguard.stack.programs import WORKERS
 from zepguard.stack.readiness import answers_http, live_workers
 from zepguard.stack.supervisor_client import ProgramState, Supervisor

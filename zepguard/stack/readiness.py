@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from guard.core.worker import Worker
 from guard.errors import StoreUnavailable
-from guard.store.shared import RedisStore, connect
 
 __all__ = ["Probe", "answers_http", "answers_ping", "listens", "live_workers", "wait_until"]
 
@@ -54,6 +53,9 @@ def answers_http(url: str) -> bool:
 
 def live_workers(redis_url: str, namespace: str) -> list[Worker]:
     """Return the workers whose heartbeat is fresh; none when the store does not answer."""
+    # Not above: who asks for a port alone, such as a Prometheus, needs no client of a store.
+    from guard.store.shared import RedisStore, connect
+
     client = connect(redis_url, timeout_s=_PROBE_S)
     try:
         return RedisStore(client, namespace=namespace).workers()
