@@ -1,7 +1,8 @@
 """Prometheus, promtool, Alertmanager and amtool: where the user says, else on PATH or in the user's cache.
 
-Where one is nowhere, all four are built once into the cache, from the module file in ``prometheus_module``, whose
-go.sum has the checksum of each source.
+Where one is nowhere, it and its companion are built once into the cache, from the module file in ``prometheus_module``
+or ``alertmanager_module``, whose go.sum has the checksum of each source. Two modules: amtool does not compile with the
+libraries that this Prometheus asks for.
 """
 
 import os
@@ -30,12 +31,16 @@ __all__ = ["ALERTMANAGER", "AMTOOL", "PROMETHEUS", "PROMTOOL", "Tool", "find_too
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """A program by its names on PATH, the variable that may name another, and the package that has it."""
+    """A program by its names on PATH, the variable that may name another, and the package that has it.
+
+    ``module`` names what it is built from, ``prometheus`` or ``alertmanager``; all of a module have one ``version``.
+    """
 
     name: str
     commands: tuple[str, ...]
     override: str
     package: str
+    module: str
     source: str
     version: str
     used_for: str
@@ -51,6 +56,7 @@ PROMETHEUS = Tool(
     commands=("prometheus",),
     override="PROMETHEUS_SERVER",
     package="prometheus",
+    module="prometheus",
     source="github.com/prometheus/prometheus/cmd/prometheus",
     version="3.5.0",
     used_for="asks the checklist's PromQL, and fires its alerts",
@@ -60,6 +66,7 @@ PROMTOOL = Tool(
     commands=("promtool",),
     override="PROMTOOL",
     package="prometheus",
+    module="prometheus",
     source="github.com/prometheus/prometheus/cmd/promtool",
     version="3.5.0",
     used_for="checks the rules, and loads a run's metrics",
@@ -69,6 +76,7 @@ ALERTMANAGER = Tool(
     commands=("alertmanager", "prometheus-alertmanager"),
     override="ALERTMANAGER_SERVER",
     package="prometheus-alertmanager",
+    module="alertmanager",
     source="github.com/prometheus/alertmanager/cmd/alertmanager",
     version="0.28.1",
     used_for="sends the pages",
@@ -78,14 +86,13 @@ AMTOOL = Tool(
     commands=("amtool",),
     override="AMTOOL",
     package="prometheus-alertmanager",
+    module="alertmanager",
     source="github.com/prometheus/alertmanager/cmd/amtool",
     version="0.28.1",
     used_for="checks where pages go",
 )
 
 _ALL = (PROMETHEUS, PROMTOOL, ALERTMANAGER, AMTOOL)
-_MODULE = Path(__file__).parent / "prometheus_module"
-_BUILT = f"prometheus-{PROMETHEUS.version}-{ALERTMANAGER.version}"
 
 
 def find_tool(tool: Tool, environ: Mapping[str, str] | None = None) -> Part | None:
@@ -110,11 +117,11 @@ def find_tool(tool: Tool, environ: Mapping[str, str] | None = None) -> Part | No
 
 def cached_tool(tool: Tool, environ: Mapping[str, str]) -> Path:
     """Return where the built program is, or would be."""
-    return cache_folder(environ) / _BUILT / tool.source.rsplit("/", 1)[1]
+    return cache_folder(environ) / f"{tool.module}-{tool.version}" / tool.source.rsplit("/", 1)[1]
 
 
 def obtain_tool(tool: Tool, environ: Mapping[str, str] | None = None, *, on_progress: Progress = say_nothing) -> Part:
-    """Return the program, built first if need be, with the three others, which takes minutes, once.
+    """Return the program, built first if need be, with the other of its module, which takes minutes, once.
 
     Raises PartMissing when there is no way to it, and PartUnusable as ``find_tool`` does.
     """
@@ -123,7 +130,7 @@ def obtain_tool(tool: Tool, environ: Mapping[str, str] | None = None, *, on_prog
     if found is not None:
         return found
     try:
-        _build_into_cache(environ, on_progress)
+        _build_into_cache(tool, environ, on_progress)
     except (CommandFailed, OSError) as error:
         raise PartMissing(tool.name, f"is not here and cannot be built ({error})", tool.remedy) from error
     return Part(
@@ -131,19 +138,19 @@ def obtain_tool(tool: Tool, environ: Mapping[str, str] | None = None, *, on_prog
     )
 
 
-def _build_into_cache(environ: Mapping[str, str], on_progress: Progress) -> None:
-    cache = cache_folder(environ)
-    cache.mkdir(parents=True, exist_ok=True)
-    with locked(cache / f"{_BUILT}.lock", PROMETHEUS.name, on_progress):
-        if (cache / _BUILT).is_dir():  # another builder was first
+def _build_into_cache(tool: Tool, environ: Mapping[str, str], on_progress: Progress) -> None:
+    built = cached_tool(tool, environ).parent
+    built.parent.mkdir(parents=True, exist_ok=True)
+    with locked(built.parent / f"{built.name}.lock", tool.module, on_progress):
+        if built.is_dir():  # another builder was first
             return
         # On the same file system as the cache, so that the move is atomic.
-        with tempfile.TemporaryDirectory(dir=cache, prefix="building-") as room:
+        with tempfile.TemporaryDirectory(dir=built.parent, prefix="building-") as room:
             module = Path(room) / "module"
-            shutil.copytree(_MODULE, module)
-            packages = [one.source for one in _ALL]
-            name = f"{PROMETHEUS.name} {PROMETHEUS.version} and {ALERTMANAGER.name} {ALERTMANAGER.version}"
-            build_module(module, packages, Path(room), environ, on_progress, name=name).rename(cache / _BUILT)
+            shutil.copytree(Path(__file__).parent / f"{tool.module}_module", module)
+            packages = [one.source for one in _ALL if one.module == tool.module]
+            name = f"{tool.module} {tool.version}"
+            build_module(module, packages, Path(room), environ, on_progress, name=name).rename(built)
 
 
 def _part(tool: Tool, path: Path, source: str) -> Part:

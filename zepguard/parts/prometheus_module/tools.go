@@ -4,8 +4,6 @@
 package tools
 
 import (
-	_ "github.com/prometheus/alertmanager/cmd/alertmanager"
-	_ "github.com/prometheus/alertmanager/cmd/amtool"
 	_ "github.com/prometheus/prometheus/cmd/prometheus"
 	_ "github.com/prometheus/prometheus/cmd/promtool"
 )

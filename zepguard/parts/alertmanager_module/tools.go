@@ -1,0 +1,9 @@
+//go:build tools
+
+// Package tools names what is built, so that go.mod and go.sum hold all that it needs.
+package tools
+
+import (
+	_ "github.com/prometheus/alertmanager/cmd/alertmanager"
+	_ "github.com/prometheus/alertmanager/cmd/amtool"
+)
