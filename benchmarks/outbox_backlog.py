@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -137,8 +138,16 @@ def drained(name: str, database: Callable[..., Any], messages: int) -> None:
 def fill(connect: Callable[[], Any], messages: int, a_thread: int) -> None:
     """Messages of threads of so many each, as an outage leaves them."""
     connection = connect()
-    for number in range(messages):
-        take(connection, f"t{number // a_thread}")
+    place = "?" if isinstance(connection, sqlite3.Connection) else "%s"
+    now = datetime.now(UTC).isoformat()
+    connection.cursor().executemany(  # as ``accept`` writes them, and many times as quick
+        f"INSERT INTO {MESSAGES} (outbox_id, turn_id, role, user_id, thread_id, content, created_at)"
+        f" VALUES ({', '.join([place] * 7)})",
+        [
+            (str(uuid.uuid4()), str(uuid.uuid4()), "user", "u", f"t{n // a_thread}", "hello", now)
+            for n in range(messages)
+        ],
+    )
     connection.commit()
     if not isinstance(connection, sqlite3.Connection):
         connection.autocommit = True

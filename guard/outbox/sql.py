@@ -33,10 +33,12 @@ _CARRIED = (
     "outbox_id, turn_id, part, role, user_id, thread_id, content, created_at, attempts, unknown"  # into a dead letter
 )
 _WAITING = "NOT ({0}state = 'delivered') AND NOT {0}forgotten"
-_EARLIER = (
-    "EXISTS (SELECT 1 FROM {table} e WHERE e.thread_id = {outer}.thread_id AND e.id < {outer}.id AND "
+# The first that waits in this thread, or after it if none does. Not ``thread_id =`` with the order by id alone:
+# PostgreSQL would then look for a long thread's messages along the primary key, past all those of others.
+_HEAD = (
+    "(SELECT e.id FROM {table} e WHERE e.thread_id >= {thread} AND "
     + _WAITING.format("e.")
-    + ")"
+    + " ORDER BY e.thread_id, e.id LIMIT 1)"
 )
 _ABANDONED = "state = 'sending' AND claimed_until <= %(now)s"
 _DUE = f"((state = 'pending' AND not_before <= %(now)s) OR ({_ABANDONED}))"
@@ -146,8 +148,9 @@ class SqlRows:
                 return None
             user_id, thread_id, attempts = head
             cursor.execute(
-                f"SELECT id FROM {self._messages} WHERE thread_id = %(thread_id)s AND id >= %(key)s"
-                f" AND {_WAITING.format('')} ORDER BY id LIMIT {BATCH_MAX}",
+                f"SELECT id FROM {self._messages} WHERE thread_id <= %(thread_id)s"  # as in ``_HEAD``
+                " AND (thread_id, id) >= (%(thread_id)s, %(key)s)"
+                f" AND {_WAITING.format('')} ORDER BY thread_id, id LIMIT {BATCH_MAX}",
                 {"thread_id": thread_id, "key": key},
             )
             keys, named = _names([found for (found,) in cursor.fetchall()])
@@ -211,8 +214,9 @@ class SqlRows:
         """Clear the hint of the thread's head; after the commit of what made it the head, so that it sees all."""
         news = "" if self._database.skips_locked else " AND behind"
         self._database.change(
-            f"UPDATE {self._messages} SET behind = FALSE WHERE id = (SELECT MIN(id) FROM {self._messages}"
-            f" WHERE thread_id = %(thread_id)s AND {_WAITING.format('')}){news}",
+            f"UPDATE {self._messages} SET behind = FALSE"
+            f" WHERE id = {_HEAD.format(table=self._messages, thread='%(thread_id)s')}"
+            f" AND thread_id = %(thread_id)s{news}",
             {"thread_id": thread_id},
         )
 
@@ -409,7 +413,8 @@ class SqlRows:
         return Forgotten(messages=messages, dead_letters=letters, wait_until=until or 0.0)
 
     def _earlier(self, outer: str) -> str:
-        return _EARLIER.format(table=self._messages, outer=outer)
+        """Whether one that waits comes before this one, which waits too."""
+        return f"({_HEAD.format(table=self._messages, thread=f'{outer}.thread_id')} < {outer}.id)"
 
 
 def _names(values: Collection[int], prefix: str = "k") -> tuple[str, dict[str, int]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +93,66 @@ def test_every_look_of_a_claim_reads_an_index(outbox: Any) -> None:
         assert "Seq Scan" not in plan, plan
         assert "SCAN c\n" not in plan, plan
         assert "TEMP B-TREE" not in plan, plan
+
+
+@pytest.mark.parametrize("outbox", ["django-postgresql", "dbapi-postgresql"], indirect=True)
+def test_a_statement_reads_no_rows_but_those_of_its_thread(outbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a few long threads, one after the other, where PostgreSQL's planner takes each for a good part of all rows."""
+    outbox.accept("t0", "old")
+    done = outbox.rows.claim(now=1000.0, lease_s=10)
+    outbox.run(
+        "INSERT INTO {messages} (outbox_id, turn_id, part, role, user_id, thread_id, content, created_at, attempts,"
+        " unknown, state, not_before, claim, claimed_until, unsure, settles_at, behind, forgotten, last_error)"
+        " SELECT gen_random_uuid(), gen_random_uuid(), 0, role, user_id, 't' || n / 2000, content, created_at, 0,"
+        " FALSE, 'pending', 0, '', 0, FALSE, 0, FALSE, FALSE, '' FROM {messages}, generate_series(2000, 9999) n"
+    )
+    outbox.rows.delivered(done, [row.key for row in done.rows], now=1000.0)
+    outbox.run("ANALYZE {messages}")
+    database = outbox.rows._database
+    said: list[tuple[str, Any]] = []
+    transaction = database.transaction
+
+    @contextmanager
+    def watched(_: Any) -> Iterator[Any]:
+        with transaction() as cursor:
+            yield Explained(cursor, said)
+
+    def explained(_: Any, sql: str, parameters: Any) -> list[Any]:
+        with database.transaction() as cursor:
+            cursor.execute(sql, parameters)
+            return list(cursor.fetchall())
+
+    def changed(_: Any, sql: str, parameters: Any) -> int:
+        with database.transaction() as cursor:
+            cursor.execute(sql, parameters)
+            return int(cursor.rowcount)
+
+    monkeypatch.setattr(type(database), "transaction", watched)
+    monkeypatch.setattr(type(database), "read", explained)
+    monkeypatch.setattr(type(database), "change", changed)
+    for _ in range(3):  # each look comes first once
+        batch = outbox.rows.claim(now=1000.0, lease_s=10)
+        assert batch is not None
+        outbox.rows.put_back(batch, not_before=1000.0, error="", attempted=True)
+    monkeypatch.undo()
+    assert len(said) > 10
+    for sql, plan in said:
+        removed = [int(found) for found in re.findall(r"Rows Removed by Filter: (\d+)", plan)]
+        assert sum(removed) < 1000, f"{sql[:80]}\n{plan}"  # a look passes over 500 at most
+
+
+class Explained:
+    """A cursor that has each statement explained, with what it really reads, before it is run."""
+
+    def __init__(self, cursor: Any, said: list[tuple[str, Any]]) -> None:
+        self._cursor, self._said = cursor, said
+
+    def execute(self, sql: str, parameters: Any) -> None:
+        self._cursor.execute("SAVEPOINT explained", {})
+        self._cursor.execute(f"EXPLAIN ANALYZE {sql}", parameters)
+        self._said.append((sql, "\n".join(line for (line,) in self._cursor.fetchall())))
+        self._cursor.execute("ROLLBACK TO SAVEPOINT explained", {})
+        self._cursor.execute(sql, parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
