@@ -29,8 +29,8 @@ __all__ = ["KINDS_OF", "Matrix", "Tried", "make_matrix"]
 KINDS_OF = {
     "guard": ("scenarios",),
     "app": ("scenarios",),
-    "rules": ("checks", "scenarios"),
-    "dashboard": ("checks", "scenarios"),
+    "rules": ("scenarios", "checks"),
+    "dashboard": ("scenarios", "checks"),
 }
 """What can see a defect in each part. A unit test of the guard is no drill, and is not asked."""
 

@@ -1,4 +1,4 @@
-"""The steps about alerts, pages and recorded rules: the shipped files, by promtool and amtool."""
+"""The steps whose table says what must hold: alerts, pages, rules, panels, and what the app answers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import yaml
 from pytest_bdd import parsers
 
+from zepguard.drills.answers import app_answers
 from zepguard.drills.panels import dashboard_shows
 from zepguard.drills.phrases import given, then, when
 from zepguard.drills.scraped import Scraped
@@ -205,11 +206,12 @@ _LOOKS: Mapping[str, Look] = {
     "Alertmanager pages": _alertmanager_pages,
     "the checklist's numbers decide": _numbers_decide,
     "the dashboard shows": dashboard_shows,
+    "the app answers": app_answers,
 }
 
 
 @then(parsers.re(f"(?P<what>{'|'.join(_LOOKS)}):"))
-def monitoring_says(world: World, scraped: Scraped, what: str, datatable: Table) -> None:
-    """What the table says of alerts, recorded rules, pages, budgets or panels, by promtool, amtool and Prometheus."""
+def table_holds(world: World, scraped: Scraped, what: str, datatable: Table) -> None:
+    """What the table says of alerts, rules, pages, budgets, panels (by promtool, amtool, Prometheus), or answers."""
     with _parts_needed():
         _LOOKS[what](world, scraped, datatable)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import yaml
 
 from zepguard.parts.prometheus import PROMTOOL, obtain_tool
 from zepguard.prometheus.places import prometheus_folder
+from zepguard.prometheus.rules import duration_s
 
 __all__ = ["Firing", "Given", "Sample", "complaint_about_alerts", "complaint_about_samples"]
 
@@ -50,6 +51,8 @@ class Sample:
 def complaint_about_alerts(given: Given, fire: Mapping[str, Sequence[Firing]]) -> str:
     """What promtool has to say where other alerts of ``alerts.yml`` fire than these; empty if just these do.
 
+    Promtool leaves a group's own ``interval`` out; here rules are evaluated no more often than that.
+
     Args:
         given: the series.
         fire: by the time at which one looks (a PromQL duration), all alerts that fire.
@@ -60,11 +63,12 @@ def complaint_about_alerts(given: Given, fire: Mapping[str, Sequence[Firing]]) -
     rules = prometheus_folder() / "alerts.yml"
     groups = yaml.safe_load(rules.read_text(encoding="utf-8"))["groups"]
     known = [rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule]
+    evaluated = max([given.evaluated, *(group["interval"] for group in groups if "interval" in group)], key=duration_s)
     asked = [_alert_asked(at, name, firing) for at, firing in fire.items() for name in known]
     unknown = {one.alert for firing in fire.values() for one in firing} - set(known)
     if unknown:
         return f"{rules.name} has no {', '.join(sorted(unknown))}"
-    return _complaint([rules], given, {"alert_rule_test": asked})
+    return _complaint([rules], replace(given, evaluated=evaluated), {"alert_rule_test": asked})
 
 
 def complaint_about_samples(given: Given, samples: Sequence[Sample]) -> str:
