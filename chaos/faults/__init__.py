@@ -18,6 +18,7 @@ from chaos.faults.late_answer import LateAnswer
 from chaos.faults.late_write import LateWrite
 from chaos.faults.latency import Latency
 from chaos.faults.lost_answer import LostAnswer
+from chaos.faults.maintenance import Maintenance
 from chaos.faults.message_refused import MessageRefused
 from chaos.faults.no_op import NoOp
 from chaos.faults.refused import Refused
@@ -40,6 +41,7 @@ _CLASSES: tuple[type[Fault], ...] = (
     LateAnswer,
     LateWrite,
     MessageRefused,
+    Maintenance,
 )
 
 FAULTS: dict[str, type[Fault]] = {cls.name: cls for cls in _CLASSES}

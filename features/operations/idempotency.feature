@@ -14,6 +14,8 @@ Feature: Writes are stored once
     And traffic to Zep is restored
     And "second" is sent to thread "once-drill"
     Then within 120 s Zep holds all messages of thread "once-drill", each once and in order
+    And within 30 s memory_outbox_unknown_total has risen
+    And memory_outbox_unknown_total has risen by 2
 
   @roles-idempotency
   Scenario: Zep stores the messages, and its answer is lost
@@ -53,3 +55,31 @@ Feature: Writes are stored once
     And "second" is sent to thread "once-drill"
     Then within 120 s Zep holds all messages of thread "once-drill", each once and in order
     And a message of unknown fate was looked up in thread "once-drill"
+
+  @roles-idempotency
+  Scenario: something in Zep's place takes the message, and Zep never hears of it
+    When something in Zep's place answers writes
+    And "first" is sent to thread "once-drill"
+    And within 30 s memory_zep_write_failures_total has risen
+    And Zep answers as before
+    And "second" is sent to thread "once-drill"
+    Then within 120 s Zep holds all messages of thread "once-drill", each once and in order
+
+  @roles-idempotency
+  Scenario: an error of the server is no refusal of the message
+    When something in Zep's place answers writes with 500
+    And "first" is sent to thread "once-drill"
+    And within 30 s memory_zep_write_failures_total has risen
+    And Zep answers as before
+    And "second" is sent to thread "once-drill"
+    Then within 120 s Zep holds all messages of thread "once-drill", each once and in order
+    And memory_outbox_dead_total has not risen
+
+  @roles-idempotency @sim-only
+  Scenario: Zep asks for a pause, and no write is sent before it is over
+    When Zep answers writes with 429 and Retry-After 60 s
+    And "first" is sent to thread "once-drill"
+    And 55 s pass
+    Then memory_zep_write_failures_total has risen by 1
+    When Zep answers as before
+    Then within 30 s Zep holds all messages of thread "once-drill", each once and in order

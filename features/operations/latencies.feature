@@ -9,3 +9,11 @@ Feature: Latencies
     Then every message is answered
     And memory_zep_read_latency_seconds_bucket{le="0.25"} has not risen
     And memory_zep_read_latency_seconds_bucket{le="0.3"} has risen by 1
+
+  @ops-metrics
+  Scenario: a read that fails is measured as well as one that does not
+    Given the memory service runs in read_write
+    And traffic to Zep is blocked
+    When "hello" is sent to thread "ops-drill"
+    Then every message is answered
+    And memory_zep_read_latency_seconds_count has risen by 1

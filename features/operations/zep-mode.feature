@@ -32,12 +32,29 @@ Feature: Operational commands
     And memory_zep_read_requests_total has not risen
     And within 60 s Zep holds all messages of thread "ops-drill", each once and in order
 
+  @ops-force @sim-only
+  Scenario: without --ttl a mode is forced for 300 s
+    When an operator runs zep_mode --force manual
+    Then write_only is forced for 300 s, reason manual
+
+  @ops-force @sim-only
+  Scenario: a forced mode uses no context that is kept
+    When "I live in Girne" is sent to thread "ops-drill"
+    Then within 60 s Zep holds all messages of thread "ops-drill", each once and in order
+    When "first question" is sent to thread "ops-drill"
+    Then the last answer has "I live in Girne"
+    When an operator runs zep_mode --force rollback --ttl 900
+    And "second question" is sent to thread "ops-drill"
+    Then the last answer has "(no memory)"
+
   @ops-clear
   Scenario: zep_mode --clear restores the base mode
     When an operator runs zep_mode --force manual --ttl 600
     And an operator runs zep_mode --clear
     Then zep_mode --status shows "Forced mode: None"
     And zep_mode --status shows "Effective mode: read_write"
+    And memory_zep_restores_total has not risen
+    And the log shows memory_mode_cleared once
     When "hello again" is sent to thread "ops-drill"
     Then every message is answered
     And memory_zep_read_requests_total has risen by 1
@@ -63,6 +80,7 @@ Feature: Operational commands
     And "second question" is sent to thread "ops-drill"
     Then 2 reads of thread "ops-drill" have reached Zep
     And the last answer has "I live in Girne"
+    And memory_zep_context_cache_hits_total has risen by 1
     When an operator invalidates thread "ops-drill"
     And "third question" is sent to thread "ops-drill"
     Then 3 reads of thread "ops-drill" have reached Zep
@@ -88,6 +106,8 @@ Feature: Operational commands
     When an operator runs zep_mode --reset-failures
     Then zep_mode --status shows "Failures: 0/3"
     And zep_mode --status shows "Forced mode: None"
+    When 3 messages "test timeout again" are sent to thread "ops-drill-2", 2 s apart
+    Then zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~300s)"
 
   @ops-metrics
   Scenario: GET /api/metrics/ serves mode gauge, downgrades and context failures

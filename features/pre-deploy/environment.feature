@@ -20,9 +20,11 @@ Feature: Environment variables
   Scenario: ZEP_ENABLED false switches memory off, whatever the flags say
     When ZEP_ENABLED is set to "false" and celery_chat_worker is restarted
     And "hello" is sent to thread "env-drill"
+    And 10 s pass
     Then every message is answered
     And zep_mode --status shows "Base mode (from flags): off"
     And 0 reads of thread "env-drill" have reached Zep
+    And within 1 s Zep holds 0 messages of thread "env-drill" and their replies
 
   @pre-env
   Scenario: Zep is asked where ZEP_BASE_URL says
@@ -41,4 +43,5 @@ Feature: Environment variables
     And ZEP_API_KEY set to "" is refused by name
     And ZEP_TIMEOUT_MS set to "soon" is refused by name
     And celery_chat_worker does not start with ZEP_TIMEOUT_MS set to "soon"
+    And celery_chat_worker does not start with FLAG_ZEP_WRITE set to "false"
     And zep_mode --status shows "Base mode (from flags): read_write"

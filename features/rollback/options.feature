@@ -31,7 +31,8 @@ Feature: Rollback
     And every message is answered
     And within 60 s Zep holds all messages of thread "rollback-drill", each once and in order
     When 600 s pass
-    And "fifteen minutes later" is sent to thread "rollback-drill"
+    Then memory_mode_operator_hold is 0
+    When "fifteen minutes later" is sent to thread "rollback-drill"
     Then zep_mode --status shows "Forced mode: None"
     And zep_mode --status shows "Effective mode: read_write"
     And memory_mode_gauge{mode="read_write"} is 1

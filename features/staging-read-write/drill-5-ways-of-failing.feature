@@ -30,3 +30,17 @@ Feature: Drill 5, consecutive failures
     And memory_zep_context_failures_total has not risen
     And zep_mode --status shows "Failures: 0/3"
     And zep_mode --status shows "Forced mode: None"
+
+  @drill5-third
+  Scenario: an answer that is none of Zep's is a failure, and no empty memory
+    Given the memory service runs in read_write
+    When something in Zep's place answers reads
+    And "first" is sent to thread "way-1"
+    And "second" is sent to thread "way-2"
+    Then zep_mode --status shows "Failures: 2/3"
+    When Zep answers as before
+    And something in Zep's place answers reads with 500
+    And "third" is sent to thread "way-3"
+    Then zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~300s)"
+    And memory_zep_context_failures_total has risen by 3
+    And every message is answered

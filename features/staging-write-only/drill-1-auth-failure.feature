@@ -11,3 +11,6 @@ Feature: Drill 1, auth failure in write_only
     And zep_mode --status shows "Forced mode: None"
     And zep_mode --status shows "Effective mode: write_only"
     And memory_zep_downgrades_total has not risen for any reason
+    When the former ZEP_API_KEY is set again and celery_chat_worker is restarted
+    Then within 120 s Zep holds all messages of thread "test-auth-drill", each once and in order
+    And memory_outbox_dead_total has not risen

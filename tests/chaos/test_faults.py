@@ -23,6 +23,7 @@ from chaos.faults.late_answer import LateAnswer
 from chaos.faults.late_write import LateWrite
 from chaos.faults.latency import Latency
 from chaos.faults.lost_answer import LostAnswer
+from chaos.faults.maintenance import Maintenance
 from chaos.faults.message_refused import MessageRefused
 from chaos.faults.no_op import NoOp
 from chaos.faults.refused import Refused
@@ -47,6 +48,7 @@ QUICK: dict[str, Fault] = {
     "http-403": Http403(),
     "http-429": Http429(retry_after_s=7),
     "http-503": Http503(),
+    "maintenance": Maintenance(status=502),
 }
 ON_TRAFFIC = ("lost-answer", "late-answer", "late-write", "message-refused")
 BREAKING = [*QUICK, *ON_TRAFFIC]
@@ -193,7 +195,7 @@ def test_stop_is_safe_before_start_and_twice(name: str, target: ChaosTarget) -> 
 @pytest.mark.parametrize("name", BREAKING)
 def test_start_twice_is_one_fault(name: str, target: ChaosTarget, admin: FakeZepAdmin) -> None:
     """A later run takes over what a killed one left on the proxy."""
-    if name.startswith("http") or name in ON_TRAFFIC:
+    if name.startswith(("http", "maintenance")) or name in ON_TRAFFIC:
         live = fault_for(name).on(target)
         live.start()
         live.stop()

@@ -20,6 +20,7 @@ from chaos.faults.late_answer import LateAnswer
 from chaos.faults.late_write import LateWrite
 from chaos.faults.latency import Latency
 from chaos.faults.lost_answer import LostAnswer
+from chaos.faults.maintenance import Maintenance
 from chaos.faults.message_refused import MessageRefused
 from chaos.faults.no_op import NoOp
 from chaos.faults.refused import Refused
@@ -105,6 +106,8 @@ def test_a_latency_over_the_deadline_is_a_timeout_at_the_deadline_and_the_write_
         (LateAnswer(delay_s=1, routes=("add_messages",)), "answered", 1.0, 1),
         (LateWrite(delay_s=1), "answered", 1.0, 1),
         (MessageRefused(content="ell"), "refused", 0.0, 0),
+        (Maintenance(), "wrong_shape", 0.0, 0),
+        (Maintenance(status=500), "server_error", 0.0, 0),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
@@ -122,7 +125,7 @@ def test_each_fault_does_to_a_write_what_it_does_on_the_stack(
 
 def test_no_fault_of_the_list_is_missing_here() -> None:
     known = {NoOp, BlackHole, Refused, Latency, Reset, Drip, HalfAnswer}
-    known |= {Http401, Http403, Http429, Http503, LostAnswer, LateAnswer, LateWrite, MessageRefused}
+    known |= {Http401, Http403, Http429, Http503, LostAnswer, LateAnswer, LateWrite, MessageRefused, Maintenance}
     assert set(FAULTS.values()) == known
 
 

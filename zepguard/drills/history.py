@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from guard.errors import StoreUnavailable
 from zepguard.worlds.world import Metrics, World
 
 __all__ = ["Historian", "History", "StepState"]
@@ -50,8 +51,12 @@ class Historian:
         self._steps: list[StepState] = []
 
     def after_step(self, step: str) -> None:
-        """Note the mode."""
-        status = self._world.status()
+        """Note the mode; what nobody can know while the guard's store is away is a question mark."""
+        try:
+            status = self._world.status()
+        except StoreUnavailable:
+            self._steps.append(StepState(step=step, mode="?", forced="", failures=0))
+            return
         forced = status["forced"]
         self._steps.append(
             StepState(

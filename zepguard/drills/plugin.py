@@ -18,7 +18,7 @@ from zepguard.drills.history import Historian, History
 from zepguard.drills.outcome import ScenarioOutcome, StepOutcome
 from zepguard.drills.select import matches
 from zepguard.drills.where import runs_in
-from zepguard.worlds.world import World, WorldError
+from zepguard.worlds.world import Checked, World, WorldError
 
 __all__ = ["DrillPlugin"]
 
@@ -57,11 +57,14 @@ class DrillPlugin:
         self.outcomes: list[ScenarioOutcome] = []
 
     @pytest.fixture
-    def world(self) -> World:
-        """The world of this run."""
+    def world(self) -> Iterator[World]:
+        """The world of this run; red at its end, too, where the guard's rules were seen to contradict one another."""
         self._world.begin(self._scenario[1] if self._scenario else "")
         self._historian = Historian(self._world) if self._keep_history else None
-        return self._world
+        yield self._world
+        if isinstance(self._world, Checked):
+            differences = self._world.differences()
+            assert not differences, f"{len(differences)} times; first {differences[0]}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_bdd_apply_tag(self, tag: str, function: Callable[..., Any]) -> bool:

@@ -31,6 +31,7 @@ pytest_plugins = [
     "zepguard.drills.alert_steps",
     "zepguard.drills.late_steps",
     "zepguard.drills.outbox_steps",
+    "zepguard.drills.guard_steps",
     "zepguard.drills.steps",
 ]
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 import pytest
 from pytest_bdd import parsers
 
-from zepguard.drills import alert_steps, late_steps, outbox_steps, page_steps, soak_steps
+from zepguard.drills import alert_steps, guard_steps, late_steps, outbox_steps, page_steps, soak_steps
 from zepguard.drills.phrases import given, then, when
 from zepguard.worlds.world import CommandResult, Metrics, Turn, World, WorldError
 
 __all__ = ["Drill"]
 
-pytest_plugins = [one.__name__ for one in (soak_steps, page_steps, alert_steps, late_steps, outbox_steps)]
+pytest_plugins = [one.__name__ for one in (soak_steps, page_steps, alert_steps, late_steps, outbox_steps, guard_steps)]
 
 _FLAGS = {
     "off": {"FLAG_ZEP_WRITE": "false", "FLAG_ZEP_READ": "false"},
@@ -162,6 +162,13 @@ _NETWORK_FAULTS: Mapping[str, tuple[str, Mapping[str, float | str]]] = {
     "Zep refuses connections": ("refused", {}),
     "Zep's answers break off": ("half-answer", {"answer_bytes": 160}),
     "Zep's answers come a byte a second": ("drip", {}),
+    "something in Zep's place answers reads": ("maintenance", {"routes": "context"}),
+    "something in Zep's place answers reads with 500": ("maintenance", {"routes": "context", "status": 500}),
+    "something in Zep's place answers writes": ("maintenance", {"routes": "add_messages,add_messages_batch"}),
+    "something in Zep's place answers writes with 500": (
+        "maintenance",
+        {"routes": "add_messages,add_messages_batch", "status": 500},
+    ),
 }
 _network_fault = parsers.re(f"(?P<wording>{'|'.join(_NETWORK_FAULTS)})")
 
@@ -169,7 +176,7 @@ _network_fault = parsers.re(f"(?P<wording>{'|'.join(_NETWORK_FAULTS)})")
 @given(_network_fault)
 @when(_network_fault)
 def network_fails(world: World, wording: str) -> None:
-    """Packets vanish both ways, as iptables DROP has it; nobody listens; a head of 150 bytes comes and hardly more."""
+    """Packets vanish both ways, as iptables DROP has it; nobody listens; a head comes, and hardly more."""
     fault, settings = _NETWORK_FAULTS[wording]
     world.start_fault(fault, **settings)
 
@@ -276,15 +283,15 @@ def every_message_answered(world: World, drill: Drill) -> None:
 # --- operators
 
 
-@when(parsers.re(r"an operator runs zep_mode (?P<words>.+)"))
-def operator_runs(world: World, drill: Drill, words: str) -> None:
-    """Run the command; a --ttl is the checklist's, and shorter in a scaled world."""
+@when(parsers.re(r"an operator runs zep_mode (?P<words>[^,]+)(, and it ends with (?P<code>\d))?"))
+def operator_runs(world: World, drill: Drill, words: str, code: str | None) -> None:
+    """Run the command, to its good end or as told; a --ttl is the checklist's, and shorter in a scaled world."""
     arguments = words.split()
     if "--ttl" in arguments:
         at = arguments.index("--ttl") + 1
         arguments[at] = f"{world.held_s(float(arguments[at])):g}"
     drill.command = world.zep_mode(*arguments)
-    assert drill.command.code == 0, drill.command.text
+    assert drill.command.code == int(code or 0), drill.command.text
 
 
 @when(parsers.parse('an operator invalidates thread "{thread}"'))
@@ -405,12 +412,12 @@ def did_not_wait(drill: Drill, count: str) -> None:
         assert turn.memory["status"] in ("negative", "skipped"), f"{turn.message!r}: {turn.memory}"
 
 
-@then(parsers.re(r"the log shows (?P<event>\w+) (once|with (?P<field>\w+) 1, 2 and 3)"))
-def logged(world: World, event: str, field: str | None) -> None:
-    """One line of that event since the scenario began; or three, with a count as the log tells it, in order."""
+@then(parsers.re(r"the log shows (?P<event>\w+) (once|(?P<times>\d+) times|with (?P<field>\w+) 1, 2 and 3)"))
+def logged(world: World, event: str, times: str | None, field: str | None) -> None:
+    """So many lines of that event since the scenario began; or three, with a count as the log tells it, in order."""
     lines = [line for line in world.log_events() if line["event"] == event]
     if field is None:
-        assert len(lines) == 1, f"{event}: {len(lines)} lines"
+        assert len(lines) == int(times or 1), f"{event}: {len(lines)} lines"
     else:
         assert [line[field] for line in lines] == [1, 2, 3]
     world.saw(f"{event} logged" if field is None else f"{field} 1, 2, 3 logged")
@@ -505,11 +512,17 @@ def nothing_kept_for(world: World, person: str, thread: str) -> None:
     world.saw(f"{person} was given nothing that was kept for somebody else")
 
 
-@then(parsers.parse("of {count:d} contexts that are read at once, {sent:d} is asked of Zep"))
-def contexts_at_once(world: World, count: int, sent: int) -> None:
-    """Each of a thread of its own, so that nothing but the mode and its leases keeps one from Zep."""
-    asked = world.read_contexts_at_once([f"at-once-{number}" for number in range(count)], person="at-once")
-    assert asked == sent, f"{asked} of {count} reads went to Zep"
+@then(
+    parsers.re(
+        r'of (?P<count>\d+) contexts( of thread "(?P<thread>[^"]+)")? that are read at once, (?P<sent>\d+) (is|are) '
+        r"asked of Zep"
+    )
+)
+def contexts_at_once(world: World, count: str, sent: str, thread: str | None) -> None:
+    """Of one thread; or each of its own, so that nothing but the mode, its leases and the places keeps one from Zep."""
+    threads = [thread or f"at-once-{number}" for number in range(int(count))]
+    asked = world.read_contexts_at_once(threads, person="at-once")
+    assert asked == int(sent), f"{asked} of {count} reads went to Zep"
     world.saw(f"{asked} of {count} reads at once went to Zep")
 
 

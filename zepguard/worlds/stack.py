@@ -8,8 +8,10 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -18,6 +20,7 @@ from chaos.fakezep_admin import FakeZepAdmin
 from chaos.fault import LiveFault
 from chaos.faults import fault_named
 from chaos.target import ChaosTarget
+from guard.heartbeat import HEARTBEAT_S
 from guard.operator import Operator
 from guard.service import MemoryService
 from zepguard.stack.control import StackControl
@@ -74,6 +77,7 @@ class StackWorld:
             zep_api_key=info.zep_api_key,
         )
         self._faults: list[LiveFault] = []
+        self._store_fault: LiveFault | None = None
         self._other_release = False
         self._pager: Pager | None = None
         self._reads: list[subprocess.Popen[str]] = []
@@ -107,6 +111,7 @@ class StackWorld:
         for undo in (
             self._pager_off,
             self._reads_off,
+            self.put_store_back,
             self._faults_receipted,
             self._faults_off,
             self._release_back,
@@ -324,6 +329,27 @@ class StackWorld:
         """Ask each for its receipt, then take it off."""
         self._faults_receipted()
         self._faults_off()
+
+    def take_store_away(self) -> None:
+        """Switch off the proxy through which the programs reach the guard's store."""
+        address = urlsplit(self._info.redis_via_proxy_url)
+        target = replace(
+            self._target, proxy=self._info.store_proxy, zep_via_proxy_url=f"http://{address.hostname}:{address.port}"
+        )
+        self._store_fault = fault_named("refused").on(target)
+        self._store_fault.start()
+
+    def put_store_back(self) -> None:
+        """Switch it on again, if it is off, after seeing that it refuses; each live worker beats within a second."""
+        live, self._store_fault = self._store_fault, None
+        if live is None:
+            return
+        receipt = live.seen()
+        live.stop()
+        if not receipt.seen:
+            raise WorldError(f"void: the guard's store was never seen to be away ({receipt.how})")
+        self._time.wait(HEARTBEAT_S)
+        self.saw(f"the guard's store refused {receipt.how}")
 
     def requests_to_zep(self, *, route: str = "", thread: str = "") -> int:
         """Count in the journal."""

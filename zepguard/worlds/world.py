@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["CommandResult", "Metrics", "StoredMessage", "Turn", "World", "WorldError"]
+__all__ = ["Checked", "CommandResult", "Metrics", "StoredMessage", "Turn", "World", "WorldError"]
 
 
 class WorldError(Exception):
@@ -148,6 +148,14 @@ class World(Protocol):
 
     def saw(self, evidence: str) -> None:
         """Note what was seen, for the report."""
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A world that checks the guard's rules, which stand in Lua and in Python, against one another."""
+
+    def differences(self) -> Sequence[str]:
+        """Where the two came to different ends since last asked, a sentence each."""
 
 
 class Patience(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from guard.core.settings import Settings
 from guard.django.models import OutboxMessage
 from guard.django.outbox import DjangoRows
 from guard.outbox.delivery import CALLS_A_BATCH_MAX, POLL_S, deliver
@@ -15,6 +16,9 @@ __all__ = ["Deliveries"]
 
 _PARALLEL = 4
 """As in ``guard.outbox.delivery.DeliveryLoop``."""
+
+_TIDY_S = 3600.0
+"""The loop tidies each minute; a soak of a month would be at little else."""
 
 
 class Deliveries:
@@ -39,6 +43,7 @@ class Deliveries:
         self._rows = DjangoRows()
         self._busy = 0
         self._polling = False
+        self._tidied_at = 0.0
 
     def nudge(self) -> None:
         """Look at the table as soon as the course at work sleeps."""
@@ -60,12 +65,24 @@ class Deliveries:
         service = self._service()
         if service is None or not service.base_mode.writes:
             return
+        self._tidy(service.settings)
         lease_s = CALLS_A_BATCH_MAX * service.settings.timeout_s + 1.0
         while self._busy < _PARALLEL:
             batch = self._rows.claim(now=self._clock.time(), lease_s=lease_s, settle_s=service.settings.outbox_settle_s)
             if batch is None:
                 return
             self._start(service, batch)
+
+    def _tidy(self, settings: Settings) -> None:
+        now = self._clock.time()
+        if now - self._tidied_at >= min(_TIDY_S, settings.outbox_keep_s):
+            self._tidied_at = now
+            self._rows.tidy(
+                now=now,
+                keep_s=settings.outbox_keep_s,
+                dead_keep_s=settings.outbox_dead_keep_s,
+                settle_s=settings.outbox_settle_s,
+            )
 
     def _start(self, service: MemoryService, batch: Batch) -> None:
         def work() -> None:

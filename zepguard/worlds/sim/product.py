@@ -5,24 +5,23 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import count
-
-import fakeredis
 
 from chatapp.turns.asking import Carrier
 from fakezep import FakeZep
 from guard.core.settings import Settings, read_settings
 from guard.core.worker import Worker
-from guard.errors import SettingsError
+from guard.errors import SettingsError, StoreUnavailable
 from guard.heartbeat import HEARTBEAT_S
 from guard.service import MemoryService
-from guard.store.shared import RedisStore
 from guard.telemetry import Telemetry
 from guard.zep.sdk import SdkZep
 from zepguard.stack.programs import APP, WORKERS
 from zepguard.worlds.sim.carrier import InPlace
 from zepguard.worlds.sim.clock import VirtualClock
 from zepguard.worlds.sim.deliveries import Deliveries
+from zepguard.worlds.sim.store import StoreServer
 from zepguard.worlds.sim.wire import Wire
 from zepguard.worlds.world import WorldError
 
@@ -45,7 +44,7 @@ class Product:
     def __init__(self, variables: dict[str, str], *, clock: VirtualClock, zep: FakeZep) -> None:
         self.variables = variables
         self._clock = clock
-        self._redis = fakeredis.FakeRedis(server=fakeredis.FakeServer(), decode_responses=True)
+        self.store = StoreServer(clock.time)
         self.wire = Wire(zep, clock, random.Random(1))
         self._pids: dict[str, int] = dict.fromkeys(APP, 0)
         self._next_pid = count(_FIRST_PID)
@@ -119,14 +118,11 @@ class Product:
         return MemoryService(
             settings,
             program=program,
-            store=lambda: self._store(settings),
+            store=lambda: self.store.store(settings),
             zep=lambda: self._sdk(settings),
             telemetry=Telemetry(monotonic=self._clock.monotonic),
             monotonic=self._clock.monotonic,
         )
-
-    def _store(self, settings: Settings) -> RedisStore:
-        return RedisStore(self._redis, namespace=settings.namespace, policy=settings.policy, clock=self._clock.time)
 
     def _sdk(self, settings: Settings) -> SdkZep:
         return SdkZep(
@@ -146,7 +142,8 @@ class Product:
     def _stop(self, name: str) -> None:
         service = self._running.pop(name, None)
         if service is not None:
-            service.store().retire(self._worker_name(name))
+            with suppress(StoreUnavailable):  # as a heartbeat's end does
+                service.store().retire(self._worker_name(name))
         self._pids[name] = 0
 
     def _worker(self, name: str) -> Worker:
@@ -162,5 +159,6 @@ class Product:
 
     def _beat(self, worker: Worker) -> None:
         if self._pids[worker.program] == worker.pid:
-            self._running[worker.program].store().beat(worker)
+            with suppress(StoreUnavailable):
+                self._running[worker.program].store().beat(worker)
             self._clock.after(HEARTBEAT_S, lambda: self._beat(worker))

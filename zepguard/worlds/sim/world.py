@@ -18,6 +18,7 @@ from chaos.errors import ChaosError
 from chaos.faults import fault_named
 from fakezep import FakeZep, Latency
 from guard import ContextResult, logs
+from guard.heartbeat import HEARTBEAT_S
 from guard.operator import Operator
 from zepguard.stack.plan import flags_of
 from zepguard.worlds.sim.clock import VirtualClock
@@ -143,6 +144,7 @@ class SimWorld:
         problems: list[str] = []
         self.set_latency(ZEP_LATENCY_S)
         for undo in (
+            self.put_store_back,
             self._faults_receipted,
             self._faults_off,
             self._variables_back,
@@ -319,6 +321,25 @@ class SimWorld:
         """Ask each for its receipt, then take it off."""
         self._faults_receipted()
         self._faults_off()
+
+    def take_store_away(self) -> None:
+        """Nobody listens where the guard's store was; what it kept stays."""
+        self._product.store.take_away()
+
+    def put_store_back(self) -> None:
+        """Have it listen again, if it was away, until each worker has beaten; WorldError if nobody asked meanwhile."""
+        store = self._product.store
+        if not store.away:
+            return
+        store.put_back()
+        self._clock.sleep(HEARTBEAT_S + _OVERSLEPT_S)
+        if not store.refused:
+            raise WorldError("void: the guard's store was away, and nobody was seen to ask for it")
+        self.saw(f"the guard's store refused {store.refused} commands")
+
+    def differences(self) -> Sequence[str]:
+        """Where the guard's rules in Lua and in Python came to different ends, since last asked."""
+        return self._product.store.differences()
 
     def requests_to_zep(self, *, route: str = "", thread: str = "") -> int:
         """Count in the journal."""
