@@ -30,6 +30,7 @@ Feature: Drill 4, auth failure
     And the former ZEP_API_KEY is set again and celery_chat_worker is restarted
     And 300 s pass
     Then zep_mode --status shows "Forced mode: write_only (reason=auth, remaining=~0s)"
+    And memory_mode_gauge{mode="write_only"} is 1
     When "show me more" is sent to thread "test-auth-drill"
     Then zep_mode --status shows "Forced mode: None"
     And zep_mode --status shows "Effective mode: read_write"

@@ -49,7 +49,9 @@ Feature: Drill 5, consecutive failures
     And an operator runs zep_mode --force rollback --ttl 900
     And "seen by the worker" is sent to thread "away-1"
     And the guard's store refuses connections
+    And 2 s pass
     And "held" is sent to thread "away-1"
+    And 2 s pass
     And "held still" is sent to thread "away-2"
     Then memory_zep_read_requests_total has risen by 1
     And every message is answered
