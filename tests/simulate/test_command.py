@@ -1,13 +1,14 @@
 """``zepguard simulate`` as it is typed."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from guard.sight import Sight
 from zepguard.cli import run
-from zepguard.evidence import Verdict, read
+from zepguard.evidence import Lane, Verdict, read
 from zepguard.exit_codes import ExitCode
 
 
@@ -70,7 +71,9 @@ def test_a_failing_seed_prints_its_shrunk_history_and_how_to_replay_it(
     assert [line.event for line in failed.log] == printed
     assert any(line.details for line in failed.log)
     assert failed.timeline is not None
-    assert failed.timeline.marks
+    modes = [one.of for one in failed.timeline.marks if one.lane is Lane.MODE]
+    assert modes[0] == ""
+    assert all(before != after for before, after in pairwise(modes)), "a mark for each change, and no other"
     assert run(["simulate", "--seed", seed]) == ExitCode.NO_GO
     assert f"seed {seed} failed: {what}" in capsys.readouterr().out
 

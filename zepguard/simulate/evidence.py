@@ -118,7 +118,7 @@ def _failed(failed: FailedSeed) -> Scenario:
             f"of the whole run: {failed.found}",
             f"hash of the whole run {failed.digest}",
             f"{len(least.plan.items)} things are left once all that it does not need is left out",
-            *(f"{name}={value}" for name, value in least.plan.variables),
+            " ".join(f"{name}={value}" for name, value in least.plan.variables),
         ),
         steps=(*steps, Step(text=f"Then {found.checker} holds", status="failed", took_s=0.0)),
         timeline=_timeline(history, found.at, f"seed {failed.seed}"),
@@ -135,13 +135,15 @@ def _line(event: told.Event) -> LogLine:
 
 def _timeline(history: Sequence[told.Event], ended: float, title: str) -> Timeline:
     """Faults of the plan, and what the store's record says of the mode."""
-    marks = []
+    marks = [Mark(at=START, lane=Lane.MODE, label=_mode(told.State()))]
+    reason = ""
     for one in history:
         at = START + one.at
         if isinstance(one, told.Fault):
             until = START + min(ended, one.at + one.for_s)
             marks.append(Mark(at=at, lane=Lane.FAULT, label=one.kind, of=one.kind, until=max(at, until)))
-        elif isinstance(one, told.Stepped) and one.changed:
+        elif isinstance(one, told.Stepped) and one.state.reason != reason:
+            reason = one.state.reason
             marks.append(Mark(at=at, lane=Lane.MODE, label=_mode(one.state), of=one.state.reason))
         elif isinstance(one, told.Died | told.Flushed | told.StoreClockMoved | told.ClockMoved):
             marks.append(Mark(at=at, lane=Lane.NOTE, label=line(one).strip()))
