@@ -30,7 +30,7 @@ Feature: Drill 5, consecutive failures
     And memory_zep_downgrades_total{reason="consecutive_failures"} has risen by 1
     And every message is answered
 
-  @drill4-counter
+  @drill4-counter @sim-only
   Scenario: an auth failure met alone is the whole fleet's once the store is back, for 300 s, and counted once
     When Zep answers reads with 403
     And "first" is sent to thread "away-1"
