@@ -301,7 +301,7 @@ def test_a_black_hole_leaves_some_of_the_deadline_to_the_second_address(
             connection.sendall(GOOD)
 
     serve(handle, port=black_hole)
-    way = connect(f"http://zep.test:{black_hole}", timeout_s=2, resolver=resolver("127.0.0.2", "127.0.0.1"))
+    way = connect(f"http://zep.test:{black_hole}", timeout_s=4, resolver=resolver("127.0.0.2", "127.0.0.1"))
     assert way.read_context("t").text == "tea"
 
 
