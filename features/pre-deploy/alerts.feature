@@ -216,8 +216,8 @@ Feature: Alerts
       | series                               | values          |
       | memory_mode_gauge{mode="write_only"} | 0x20 1x5 0x30   |
       | memory_mode_base_gauge{mode="read_write"} | 1x60       |
-      | memory_zep_context_failures_total    | 0x18 1 2 3x40   |
-      | memory_zep_read_requests_total       | 0x16 1 2 3 4 5x40 |
+      | memory_zep_context_failures_total    | 100x18 101 102 103x40 |
+      | memory_zep_read_requests_total       | 100x17 101 102 104 105x40 |
     Then these alerts fire, and no other:
       | at  | alert                  | as      | says |
       | 20m | none                   |         |      |
