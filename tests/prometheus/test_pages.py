@@ -1,4 +1,4 @@
-"""The endpoint that takes pages refuses what PagerDuty would; who is paged is a drill, features/pre-deploy/pages.feature."""
+"""The endpoint that takes pages refuses what PagerDuty would; who is paged is a drill (pre-deploy/pages.feature)."""
 
 from __future__ import annotations
 
