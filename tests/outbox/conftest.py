@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from guard.core.settings import VARIABLES
 from guard.outbox.acceptance import Acceptance
 from guard.outbox.sql import SqlRows
+from tests.databases import default_database
 
 settings.register_profile("outbox", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("outbox")
@@ -67,38 +68,10 @@ class Outbox:
 
 @contextmanager
 def _django(url: str, folder: Path) -> Iterator[Outbox]:
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-    from django.db import connections
-
-    schema = f"outbox_{uuid.uuid4().hex[:12]}"
-    mine: dict[str, Any]
-    if url:
-        import dj_database_url
-
-        mine = {**dj_database_url.parse(url)}
-        mine["OPTIONS"] = {**mine.get("OPTIONS", {}), "options": f"-c search_path={schema}"}
-    else:
-        options = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL"}
-        mine = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "app.sqlite3"), "OPTIONS": options}
-    before_settings, before = connections.settings["default"], connections["default"]
-    connections.settings["default"] = connections.configure_settings({"default": dict(mine)})["default"]
-    del connections["default"]
-    try:
-        if url:
-            connections["default"].cursor().execute(f'CREATE SCHEMA "{schema}"')
-        call_command("migrate", "zepguard", verbosity=0)
+    with default_database(url, folder):
         from guard.django.outbox import DjangoRows, accept
 
         yield Outbox(DjangoRows(), lambda **message: [str(row.outbox_id) for row in accept(**message)])
-    finally:
-        if url:
-            connections["default"].cursor().execute(f'DROP SCHEMA "{schema}" CASCADE')
-        connections["default"].close()
-        connections.settings["default"] = before_settings
-        connections["default"] = before
 
 
 @contextmanager
