@@ -90,13 +90,13 @@ Feature: Dashboard
       | memory_zep_read_latency_seconds_bucket{le="+Inf",instance="a"}      | 0+60x30     |
       | memory_zep_write_requests_total{instance="a"}                       | 0+120x30    |
       | memory_zep_write_requests_total{instance="b"}                       | 0+120x30    |
-      | memory_zep_write_failures_total{instance="a"}                       | 0+6x30      |
+      | memory_zep_write_failures_total{instance="a"}                       | 0+3x30      |
       | circuit_open_total{component="zep",instance="a"}                    | 0+1x30      |
       | circuit_open_total{component="zep",instance="b"}                    | 0+1x30      |
       | circuit_open_seconds_total{component="zep",instance="a"}            | 0+6x30      |
       | circuit_open_seconds_total{component="zep",instance="b"}            | 0+6x30      |
       | memory_pii_redactions_total{kind="email",instance="a"}              | 0+2x30      |
-      | memory_pii_redactions_total{kind="email",instance="b"}              | 0+1x30      |
+      | memory_pii_redactions_total{kind="email",instance="b"}              | 0+3x30      |
       | agent_latency_seconds_bucket{le="0.3",instance="a"}                 | 0+90x30     |
       | agent_latency_seconds_bucket{le="0.4",instance="a"}                 | 0+100x30    |
       | agent_latency_seconds_bucket{le="+Inf",instance="a"}                | 0+100x30    |
@@ -116,7 +116,7 @@ Feature: Dashboard
       | memory_outbox_retried_total{instance="a"}                           | 0+12x30     |
       | memory_outbox_retried_total{instance="b"}                           | 0+6x30      |
       | memory_outbox_dead_total{instance="a"}                              | 0+6x30      |
-      | memory_outbox_dead_total{instance="b"}                              | 0+12x30     |
+      | memory_outbox_dead_total{instance="b"}                              | 0+3x30      |
     Then rules and expressions give:
       | at  | expression         | of                   | value |
       | 30m | mode               |                      | 2     |
@@ -131,12 +131,12 @@ Feature: Dashboard
       | 30m | read_failures      |                      | 0.1   |
       | 30m | read_rate          |                      | 2     |
       | 30m | read_p95           |                      | 0.275 |
-      | 30m | write_success      |                      | 0.975 |
+      | 30m | write_success      |                      | 0.9875 |
       | 30m | write_rate         |                      | 4     |
       | 30m | cache_hits         |                      | 0.4   |
       | 30m | breaker_opens      |                      | 30    |
       | 30m | breaker_open_ratio |                      | 0.1   |
-      | 30m | pii_redactions     | {kind="email"}       | 90    |
+      | 30m | pii_redactions     | {kind="email"}       | 150   |
       | 30m | pii_redactions     |                      | 0     |
       | 30m | ttfb_p95           |                      | 0.35  |
       | 30m | error_ratio        |                      | 0.01  |
@@ -146,7 +146,7 @@ Feature: Dashboard
       | 30m | outbox_sent_again  |                      | 90    |
       | 30m | outbox_delivered   |                      | 1.5   |
       | 30m | outbox_retried     |                      | 0.3   |
-      | 30m | outbox_dead        |                      | 0.3   |
+      | 30m | outbox_dead        |                      | 0.15  |
 
   @pre-dashboard
   Scenario: the numbers that colour panels and decide stages are the checklist's
