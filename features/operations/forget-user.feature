@@ -9,15 +9,15 @@ Feature: A person is forgotten
     When "where do I live" is sent to thread "forget-drill"
     Then the last answer has "I live in Girne"
     When Zep refuses each message with "You wrote: put aside", status 400
-    And "put aside" is sent to thread "forget-drill"
-    Then within 60 s thread "forget-drill" has a dead letter, refused: HTTP 400
+    And "put aside" is sent to thread "letter-drill"
+    Then within 60 s thread "letter-drill" has a dead letter, refused: HTTP 400
     When Zep answers as before
     And Zep answers writes with 429
-    And "on its way" is sent to thread "forget-drill"
+    And "on its way" is sent to thread "waiting-drill"
     And within 30 s memory_outbox_retried_total has risen
     And an operator forgets the person
     And Zep answers as before
-    Then thread "forget-drill" has no dead letter
+    Then thread "letter-drill" has no dead letter
     And "on its way" is not in the outbox
     And "I live in Girne" is not in the outbox
     And the log shows user_forgotten once
