@@ -151,6 +151,16 @@ def test_a_failed_build_is_one_sentence_with_what_go_said_and_the_remedy(
     assert [one.suffix for one in cache.iterdir()] == [".lock"]
 
 
+def test_what_a_go_that_dies_leaves_goes_with_the_room(with_go: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "bin" / "go").write_text(
+        f"#!/bin/sh\necho $GOTMPDIR > {tmp_path}/room; echo x > $GOTMPDIR/left; kill -9 $$\n"
+    )
+    with pytest.raises(PartMissing, match="ended with -9"):
+        obtain_tool(PROMETHEUS, with_go)
+    assert not Path((tmp_path / "room").read_text().strip()).exists()
+    assert [one.suffix for one in cached_tool(PROMETHEUS, with_go).parents[1].iterdir()] == [".lock"]
+
+
 def test_a_cache_that_cannot_be_written_is_said(with_go: dict[str, str]) -> None:
     Path(with_go["XDG_CACHE_HOME"]).write_text("in the way")
     with pytest.raises(PartMissing, match=r"cannot be built \(.*cache.*install prometheus"):

@@ -104,6 +104,7 @@ def build_environ(environ: Mapping[str, str], room: Path, *, keep_caches: bool =
         "GOTOOLCHAIN": "local",
         "GOFLAGS": "-modcacherw",  # else the module cache could not be removed with the room
         "GOWORK": "off",
+        "GOTMPDIR": str(room),  # a Go that is killed does not tidy up
     }
     caches = {"GOPATH": str(room / "gopath"), "GOCACHE": str(room / "gocache")}
     if not keep_caches:
