@@ -111,7 +111,7 @@ def test_a_defect_is_caught_one_that_only_crashes_is_not_and_a_stale_one_is_told
 @pytest.mark.stack
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     began = subprocess.Popen(
-        [sys.executable, "-m", "zepguard", "defects", "abandoned-claim-is-lost"],
+        [sys.executable, "-m", "zepguard", "defects", "abandoned-claim-is-lost", "--report", str(tmp_path / "report")],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -126,6 +126,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     said, _ = began.communicate(timeout=120)
     assert began.returncode == ExitCode.ABORTED, said
     assert not list(tmp_path.glob("zepguard-defects-*"))
+    assert read(tmp_path / "report").run.interrupted
 
 
 def test_an_unknown_name_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
