@@ -19,7 +19,7 @@ class CallSent:
     operation: Operation
 
 
-@dataclass(kw_only=True, slots=True)  # not frozen: made with each call
+@dataclass(slots=True)  # not frozen: made with each call
 class CallEnded:
     """A call to Zep has ended; ``failures`` is the fleet's count after it was reported."""
 

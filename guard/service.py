@@ -12,10 +12,10 @@ from guard.core.ids import check_id
 from guard.core.modes import Mode
 from guard.core.results import ContextResult
 from guard.core.settings import Settings
-from guard.engine import Call, Called, Command, Steps, Tell, WriteResult
+from guard.engine import Call, Called, Command, GuardedRead, GuardedWrite, Steps, Tell, WriteResult
 from guard.errors import StoreUnavailable
 from guard.shell import PATIENT_S, Shell, load_client, open_store, settings_of
-from guard.store.protocol import Store
+from guard.store.protocol import Applied, Store
 from guard.telemetry import Telemetry
 from guard.zep.calls import ZepCalls, ZepFailure
 
@@ -107,11 +107,49 @@ class MemoryService(Shell):
         """
         check_id("user", user_id)
         check_id("thread", thread_id)
-        return self._run(self.engine.read_context(user_id, thread_id))
+        engine = self.engine
+        read = engine.begin_read(user_id, thread_id)
+        if read is None:
+            return self._run(engine.read_context(user_id, thread_id))
+        if not engine.is_clear(read):
+            return self._run(engine.read_on(read))
+        try:
+            entry = (self._store or self.store()).thread_entry(thread_id, user_id)
+        except StoreUnavailable as error:
+            return self._run(engine.entry_lost(read, error))
+        if not engine.take_in(read, entry):
+            return self._run(engine.held_back(read, entry))
+        places = engine.places_to_read
+        try:
+            place = places.pop()
+        except IndexError:
+            return self._run(engine.no_place_to_read(read))
+        try:
+            called, applied = self._straight(read)
+        finally:
+            places.append(place)
+        if called.failure is not None:
+            return self._run(engine.context_of(read, called, applied))
+        return engine.context(read, called, applied)
 
     def write(self, thread_id: str, perform: Callable[[ZepCalls], Any]) -> WriteResult:
         """Make one call of a delivery under the write breaker; used by the outbox."""
-        return self._run(self.engine.write(thread_id, perform))
+        engine = self.engine
+        write = engine.begin_write(thread_id, perform)
+        if write is None:
+            return self._run(engine.write(thread_id, perform))
+        if write.admission is not engine.sight.write_go:
+            return self._run(engine.write_on(write))
+        places = engine.places_to_write
+        try:
+            place = places.pop()
+        except IndexError:
+            return self._run(engine.no_place_to_write())
+        try:
+            called, _ = self._straight(write)
+        finally:
+            places.append(place)
+        return engine.written(called)
 
     def store(self) -> Store:
         """The store of this process."""
@@ -173,6 +211,28 @@ class MemoryService(Shell):
         self._patient_store = None
         self._zep = None
 
+    def _straight(self, guarded: GuardedRead | GuardedWrite) -> tuple[Called, Applied]:
+        """Make an admitted call that holds no lease, and report it: the engine's steps, without a command for each.
+
+        What is not as usual (a failure, a store that is away or answers with more than the record) is left to them.
+        """
+        engine, ticket = self.engine, guarded.admission.ticket
+        self._telemetry.tell(guarded.sent)
+        called = self._made(guarded.perform)
+        if called.failure is not None or engine.sight.alone:
+            return called, self._run(engine.conclude(guarded, ticket, called))
+        report = engine.report(guarded, ticket, called)
+        asked_at = self._monotonic()
+        answer: Applied | StoreUnavailable
+        try:
+            answer = (self._store or self.store()).apply(report)
+        except StoreUnavailable as error:
+            answer = error
+        if isinstance(answer, StoreUnavailable) or not engine.settled(answer, asked_at):
+            return called, self._run(engine.concluded(report, called, answer, asked_at))
+        self._telemetry.tell(engine.ended(report, called, answer))
+        return called, answer
+
     def _run(self, steps: Steps[T]) -> T:
         """Carry the steps out; what interrupts one is thrown into them, so that they can give back what they hold."""
         try:
@@ -192,16 +252,17 @@ class MemoryService(Shell):
         if isinstance(command, Tell):
             return self._telemetry.tell(command.notice)
         if isinstance(command, Call):
-            return self._call(command)
+            return self._made(command.perform)
         try:
             return command.ask(self.store())
         except StoreUnavailable as error:
             return error
 
-    def _call(self, call: Call) -> Called:
-        started = self._monotonic()
+    def _made(self, perform: Callable[[Any], Any]) -> Called:
+        monotonic = self._monotonic
+        started = monotonic()
         try:
-            value = call.perform(self._way_to_zep())
+            value = perform(self._zep or self._way_to_zep())
         except ZepFailure as failure:
-            return Called(failure=failure, latency_s=self._monotonic() - started)
-        return Called(value=value, latency_s=self._monotonic() - started)
+            return Called(monotonic() - started, None, failure)
+        return Called(monotonic() - started, value)

@@ -52,6 +52,7 @@ class Sight:
     Attributes:
         mode: the effective mode, good until ``fresh_until`` (by ``monotonic``).
         fresh_until: when to look at the store again.
+        record: the record that decides.
         read_go: how every read is admitted while the record stays as it was seen; None where time or a lease decides.
         write_go: the same for writes.
     """
@@ -76,6 +77,7 @@ class Sight:
         self._lock = Lock()
         self._known = (Applied(record=EMPTY, now=0.0), _NEVER)  # one value: no thread sees half of a change
         self._alone: Record | None = None
+        self.record = EMPTY
         self._retry_at = _NEVER
         self._unsent: Report | None = None
         self.refreshing = Lock()
@@ -83,6 +85,7 @@ class Sight:
         self.fresh_until = _NEVER
         self.read_go = self.write_go = None
         self._deciding: tuple[object, ...] = ()
+        self._admitted: Record | None = None
 
     @property
     def alone(self) -> bool:
@@ -98,15 +101,18 @@ class Sight:
         """Whether a store that is away may be asked again."""
         return self._monotonic() >= self._retry_at
 
-    @property
-    def record(self) -> Record:
-        """The record that decides."""
-        return self._alone or self._known[0].record
+    def present(self, at: float | None = None) -> float:
+        """Unix seconds by the store's clock, as far as this process can tell.
 
-    def present(self) -> float:
-        """Unix seconds by the store's clock, as far as this process can tell."""
+        Args:
+            at: the present by ``monotonic``, for one who has just asked it.
+        """
         seen, seen_at = self._known
-        return self._wall() if seen_at == _NEVER else seen.now + max(self._monotonic() - seen_at, 0.0)
+        if seen_at == _NEVER:
+            return self._wall()
+        if at is None:
+            at = self._monotonic()
+        return seen.now + (at - seen_at) if at > seen_at else seen.now
 
     def now(self) -> Applied:
         """The record that decides, with ``now`` moved on to the present."""
@@ -130,12 +136,13 @@ class Sight:
     def _set(self, applied: Applied) -> None:
         at = self._monotonic()
         self._known = (applied, at)
-        self._admit(applied)
+        if applied.record is not self._admitted:
+            self._admit(applied)
         self.fresh_until = at + VIEW_AGE_S_MAX
 
     def _admit(self, applied: Applied) -> None:
         """Decide anew how calls are admitted, if anything that decides it has changed."""
-        record = applied.record
+        self.record = record = applied.record
         deciding = (
             record.generation,
             record.reason,  # a store that forgot may come to a generation again by another way
@@ -145,11 +152,13 @@ class Sight:
             record.write.open_until,
         )
         if deciding == self._deciding:
+            self._admitted = record
             return
         self.mode = effective_mode(self._base, record)
         self.read_go = _go(admit_read(self._base, record, applied.now))
         self.write_go = _go(admit_write(self._base, record, applied.now))
         self._deciding = deciding
+        self._admitted = record
 
     def lost(self) -> None:
         """The store did not answer: go on alone from what is known."""
@@ -160,7 +169,8 @@ class Sight:
             if self._alone is None:
                 self.read_go = self.write_go = None
                 self._deciding = ()
-                self._alone = _apart(self._known[0].record)
+                self._admitted = None
+                self._alone = self.record = _apart(self._known[0].record)
 
     def rejoin(self) -> Join:
         """What to tell the store at the return."""
@@ -196,7 +206,8 @@ class Sight:
                     self._unsent = event
                     return seen
                 event = replace(event, ticket=_as_alone(event.ticket, known, self._alone))
-            self._alone, effects = step(self._alone, event, seen.now, self._policy)
+            self.record, effects = step(self._alone, event, seen.now, self._policy)
+            self._alone = self.record
             self.mode = effective_mode(self._base, self._alone)
             return Applied(record=self._alone, now=seen.now, effects=effects)
 

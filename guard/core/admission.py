@@ -35,6 +35,8 @@ class Admission:
 
 def effective_mode(base: Mode, record: Record) -> Mode:
     """The lower of base and forced mode; an ended hold stays in force until a message probes."""
+    if record.reason is None:  # asked with each call, so without more than it takes
+        return base
     forced = record.forced_mode
     return base if forced is None else lowest((base, forced))
 

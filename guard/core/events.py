@@ -69,7 +69,7 @@ class Ticket:
     token: str = ""  # of the probe lease or the breaker trial that this call holds
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(slots=True)  # not frozen, nor by keyword alone: made with each call
 class Report:
     """A call to Zep has ended."""
 

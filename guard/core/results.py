@@ -22,21 +22,21 @@ class ContextStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # a frozen one costs a microsecond, with each read
 class ContextResult:
-    """Context for one turn.
+    """Context for one turn; not to be changed.
 
     Attributes:
-        text: the context block, or ``""``.
         status: where it came from, or why there is none.
         mode: effective mode after the read.
+        text: the context block, or ``""``.
         detail: more of the why: an outcome (``timeout``), a reason (``auth``), ``breaker_open``, ``negative``...
         latency_s: seconds that the call to Zep took; None if none was sent.
     """
 
-    text: str = ""
     status: ContextStatus
     mode: Mode
+    text: str = ""
     detail: str = ""
     latency_s: float | None = None
 
