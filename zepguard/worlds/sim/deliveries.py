@@ -42,6 +42,7 @@ class Deliveries:
         self._draw = draw
         self._rows = DjangoRows()
         self._busy = 0
+        self._claim_at = 0.0
         self._polling = False
         self._tidied_at = 0.0
 
@@ -63,7 +64,7 @@ class Deliveries:
 
     def _look(self) -> None:
         service = self._service()
-        if service is None or not service.base_mode.writes:
+        if service is None or not service.base_mode.writes or self._clock.monotonic() < self._claim_at:
             return
         self._tidy(service.settings)
         lease_s = CALLS_A_BATCH_MAX * service.settings.timeout_s + 1.0
@@ -86,10 +87,14 @@ class Deliveries:
 
     def _start(self, service: MemoryService, batch: Batch) -> None:
         def work() -> None:
-            deliver(service, self._rows, batch, clock=self._clock.time, draw=self._draw)
+            deliver(service, self._rows, batch, clock=self._clock.time, draw=self._draw, not_sent=self._hold_on)
 
         self._busy += 1
         self._clock.start_lane(work, done=self._done)
+
+    def _hold_on(self) -> None:
+        """Claim nothing until the next poll, as the real loop."""
+        self._claim_at = self._clock.monotonic() + POLL_S
 
     def _done(self) -> None:
         self._busy -= 1
