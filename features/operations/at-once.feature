@@ -17,7 +17,7 @@ Feature: Many at once
 
   @drill3-negative-cache @sim-only
   Scenario: of many turns that find a stale context one refreshes it
-    When "I live in Girne" is sent to thread "at-once-drill"
+    When "I live in Lapta" is sent to thread "at-once-drill"
     Then within 60 s Zep holds all messages of thread "at-once-drill", each once and in order
     And of 1 contexts of thread "at-once-drill" that are read at once, 1 is asked of Zep
     When 65 s pass

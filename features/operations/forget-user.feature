@@ -4,10 +4,10 @@ Feature: A person is forgotten
   @week1-pii
   Scenario: zep_mode --forget-user empties outbox, dead letters, contexts and Zep
     Given the memory service runs in read_write
-    When "I live in Girne" is sent to thread "forget-drill"
+    When "I live in Lefke" is sent to thread "forget-drill"
     Then within 60 s Zep holds all messages of thread "forget-drill", each once and in order
     When "where do I live" is sent to thread "forget-drill"
-    Then the last answer has "I live in Girne"
+    Then the last answer has "I live in Lefke"
     When Zep refuses each message with "You wrote: put aside", status 400
     And "put aside" is sent to thread "letter-drill"
     Then within 60 s thread "letter-drill" has a dead letter, refused: HTTP 400
@@ -19,10 +19,10 @@ Feature: A person is forgotten
     And Zep answers as before
     Then thread "letter-drill" has no dead letter
     And "on its way" is not in the outbox
-    And "I live in Girne" is not in the outbox
+    And "I live in Lefke" is not in the outbox
     And the log shows user_forgotten once
     When "where do I live" is sent to thread "forget-drill"
     Then the last answer has "(no memory)"
     When 120 s pass
     Then "on its way" has not reached Zep
-    And "I live in Girne" has not reached Zep
+    And "I live in Lefke" has not reached Zep
