@@ -6,6 +6,7 @@ How it is built, from the bottom:
 ``frozen``      the same time for code that is not ours (Django, PyJWT, fakeredis, structlog), by freezegun
 ``wire``        answers the SDK's requests from the fake Zep's own core, and takes virtual time for each
 ``faults``      what each fault of ``zepguard chaos list`` does to a call on the wire
+``store``       the guard's store, which can be taken away, and its rules in Lua held against those in Python
 ``app``         the chat app: Django, its database in memory, its client, ``zep_mode``
 ``carrier``     carries a question to the worker, which answers in place, and its events back
 ``deliveries``  the delivery worker: each batch is a lane
@@ -23,8 +24,9 @@ after each turn (the nudge) and every half second while something is undelivered
 
 **Left out**: the broker and Celery (no lost task, no dead worker, no serialized task), uvicorn and the ASGI layers
 (so ``agent_latency_seconds`` stays empty), server-sent events, several processes' counters in one folder, connections
-(a fault taken off cuts none; there is no keep-alive but for half-answer's count), contention of any kind, and the
-store going away. A fault is seen by the calls that it hit; nothing probes for it.
+(a fault taken off cuts none; there is no keep-alive but for half-answer's count), contention of any kind, a
+store that is slow rather than away, and the loop of ``DeliveryLoop``, whose steps are taken here by ``deliveries``.
+A fault is seen by the calls that it hit; nothing probes for it.
 """
 
 from zepguard.worlds.sim.world import SimWorld
