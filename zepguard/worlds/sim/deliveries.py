@@ -20,6 +20,8 @@ _PARALLEL = 4
 _TIDY_S = 3600.0
 """The loop tidies each minute; a soak of a month would be at little else."""
 
+_TIDY_ROWS = 1000
+
 
 class Deliveries:
     """Delivers what the outbox holds.
@@ -78,12 +80,17 @@ class Deliveries:
         now = self._clock.time()
         if now - self._tidied_at >= min(_TIDY_S, settings.outbox_keep_s):
             self._tidied_at = now
-            self._rows.tidy(
-                now=now,
-                keep_s=settings.outbox_keep_s,
-                dead_keep_s=settings.outbox_dead_keep_s,
-                settle_s=settings.outbox_settle_s,
-            )
+            while (
+                self._rows.tidy(
+                    now=now,
+                    keep_s=settings.outbox_keep_s,
+                    dead_keep_s=settings.outbox_dead_keep_s,
+                    settle_s=settings.outbox_settle_s,
+                    limit=_TIDY_ROWS,
+                )
+                >= _TIDY_ROWS
+            ):
+                pass  # more than one go takes
 
     def _start(self, service: MemoryService, batch: Batch) -> None:
         def work() -> None:
