@@ -147,7 +147,7 @@ class SoakedProduct(Product):
         events = follow(question, self._patience, publish=carrier.publish, listen=carrier.listen)
         finish_at_once(OpenTurn(question).run(events))
 
-    def _store(self, settings: Settings) -> Store:  # type: ignore[override]
+    def _store(self, settings: Settings) -> Store:
         return self._shared
 
     def _sdk(self, settings: Settings) -> SdkZep:

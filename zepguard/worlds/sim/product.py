@@ -15,6 +15,7 @@ from guard.core.worker import Worker
 from guard.errors import SettingsError, StoreUnavailable
 from guard.heartbeat import HEARTBEAT_S
 from guard.service import MemoryService
+from guard.store.protocol import Store
 from guard.telemetry import Telemetry
 from guard.zep.sdk import SdkZep
 from zepguard.stack.programs import APP, WORKERS
@@ -118,11 +119,14 @@ class Product:
         return MemoryService(
             settings,
             program=program,
-            store=lambda: self.store.store(settings),
+            store=lambda: self._store(settings),
             zep=lambda: self._sdk(settings),
             telemetry=Telemetry(monotonic=self._clock.monotonic),
             monotonic=self._clock.monotonic,
         )
+
+    def _store(self, settings: Settings) -> Store:
+        return self.store.store(settings)
 
     def _sdk(self, settings: Settings) -> SdkZep:
         return SdkZep(
