@@ -18,7 +18,7 @@ Feature: What the app answers
   Scenario: a thread is its first writer's alone, and no token but a good one opens it
     Then the app answers:
       | who                   | sends           | thread | as     | status | says                                         | memory          |
-      | ann                   | I live in Girne | one    | JSON   | 200    | You wrote: I live in Girne                   | empty, not used |
+      | ann                   | I have two dogs | one    | JSON   | 200    | You wrote: I have two dogs                   | empty, not used |
       | bob                   | hello           | one    | JSON   | 404    | There is no such thread.                     |                 |
       | bob                   | hello           | one    | stream | 404    | There is no such thread.                     |                 |
       | nobody                | hello           | one    | JSON   | 401    | A token is missing.                          |                 |
