@@ -68,9 +68,8 @@ _FRESH, _EMPTY = ContextStatus.FRESH, ContextStatus.EMPTY
 T = TypeVar("T")
 
 
-@dataclass(
-    slots=True
-)  # none of these is frozen: they are made with each call, and frozen ones cost three times as much
+# None of these is frozen: they are made with each call, and frozen ones cost three times as much.
+@dataclass(slots=True)
 class Ask:
     """Ask the store (``Store`` or ``AsyncStore``); its answer, or the ``StoreUnavailable`` it raised, is sent in."""
 
