@@ -19,6 +19,7 @@ Feature: Operational commands
     And an operator runs zep_mode --status
     Then the command prints "Base mode (from flags): read_write"
     And the command prints "Effective mode: read_write"
+    And the command warns of celery_chat_worker with base mode read_write
     And memory_mode_gauge{mode="read_write"} is 1
 
   @ops-force

@@ -302,16 +302,21 @@ def operator_invalidates(world: World, thread: str) -> None:
     assert json.loads(done.text)["dropped"] is True
 
 
-@then(parsers.re(r'the command (prints "(?P<line>.*)"|lists (?P<program>\w+) with base mode (?P<mode>\w+))'))
-def command_shows(drill: Drill, line: str | None, program: str | None, mode: str | None) -> None:
-    """A whole line of the last command's output; or the live workers of a program, by their own word."""
+@then(
+    parsers.re(
+        r'the command (prints "(?P<line>.*)"|(?P<how>lists|warns of) (?P<program>\w+) with base mode (?P<mode>\w+))'
+    )
+)
+def command_shows(drill: Drill, line: str | None, how: str | None, program: str | None, mode: str | None) -> None:
+    """A whole line of the last command's output; or a program's live workers, by their own word or in a warning."""
     text = drill.last_command.text
     if program is None:
         assert line in text.splitlines(), text
         return
-    listed = [one for one in text.splitlines() if one.strip().startswith(program)]
+    before, after = ("Warning: ", f" runs with base mode {mode},") if how == "warns of" else ("", f": {mode}")
+    listed = [one.strip() for one in text.splitlines() if one.strip().startswith(before + program)]
     assert listed, text
-    assert all(one.endswith(f": {mode}") for one in listed), text
+    assert all(after in one for one in listed), text
 
 
 @then(parsers.parse('zep_mode --status shows "{line}"'))
