@@ -1,7 +1,7 @@
 Feature: A person is forgotten
   One command deletes what the guard keeps of a person, and Zep's own copy, and says so in the log.
 
-  @week1-pii
+  @week1-pii @not-staging
   Scenario: zep_mode --forget-user empties outbox, dead letters, contexts and Zep
     Given the memory service runs in read_write
     When "I live in Lefke" is sent to thread "forget-drill"

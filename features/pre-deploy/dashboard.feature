@@ -137,7 +137,6 @@ Feature: Dashboard
       | 30m | breaker_opens      |                      | 30    |
       | 30m | breaker_open_ratio |                      | 0.1   |
       | 30m | pii_redactions     | {kind="email"}       | 150   |
-      | 30m | pii_redactions     |                      | 0     |
       | 30m | ttfb_p95           |                      | 0.35  |
       | 30m | error_ratio        |                      | 0.01  |
       | 30m | outbox_depth       |                      | 7     |

@@ -1,3 +1,4 @@
+@not-staging
 Feature: Drill 5, consecutive failures
   The guard's own store is away. Each worker goes on by what it knew and by its own count: people chat on, the mode may
   fall and never rises, and once the store is back the fleet has what was done alone, counted once.

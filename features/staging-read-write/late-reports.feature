@@ -1,3 +1,4 @@
+@not-staging
 Feature: Reads that end after a change of mode
   A read belongs to the mode in which it began: what it reports after a hold, a downgrade or a restore changes nothing.
 

@@ -17,6 +17,13 @@ Feature: Personal data
     And "533 123 45 67" has not reached Zep
     And "ada@example.com" is not in the log
     And "533 123 45 67" is not in the log
+
+  @week1-pii @not-staging
+  Scenario: neither is in the outbox
+    Given the memory service runs in read_write
+    When "ada@example.com or +90 533 123 45 67" is sent to thread "pii-drill"
+    Then within 60 s Zep holds 1 message of thread "pii-drill" and its reply
+    And what Zep holds of thread "pii-drill" has the word "EMAIL"
     And "ada@example.com" is not in the outbox
     And "533 123 45 67" is not in the outbox
 

@@ -11,24 +11,26 @@ from zepguard.drills.where import runs_in
 @pytest.mark.parametrize(
     ("world", "ids", "only", "expected"),
     [
-        ("sim", ("drill4-gauge",), "", True),
-        ("stack", ("drill4-gauge",), "", True),
-        ("staging", ("drill4-gauge",), "", True),
-        ("sim", ("rollback-code",), "", False),
-        ("stack", ("rollback-code",), "", True),
-        ("sim", ("downgrade-latency",), "", True),
-        ("stack", ("downgrade-latency",), "", False),
-        ("staging", ("downgrade-latency",), "", False),
-        ("stack", ("drill4-gauge", "downgrade-latency"), "", True),
-        ("sim", ("drill4-gauge",), "sim", True),
-        ("stack", ("drill4-gauge",), "sim", False),
-        ("staging", ("drill4-gauge",), "sim", False),
-        ("sim", ("drill4-gauge",), "stack", False),
-        ("stack", ("drill4-gauge",), "stack", True),
-        ("staging", ("drill4-gauge",), "stack", False),
+        ("sim", ("drill4-gauge",), (), True),
+        ("stack", ("drill4-gauge",), (), True),
+        ("staging", ("drill4-gauge",), (), True),
+        ("sim", ("rollback-code",), (), False),
+        ("stack", ("rollback-code",), (), True),
+        ("sim", ("downgrade-latency",), (), True),
+        ("stack", ("downgrade-latency",), (), False),
+        ("staging", ("downgrade-latency",), (), False),
+        ("stack", ("drill4-gauge", "downgrade-latency"), (), True),
+        ("sim", ("drill4-gauge",), ("sim",), True),
+        ("stack", ("drill4-gauge",), ("sim",), False),
+        ("staging", ("drill4-gauge",), ("sim",), False),
+        ("sim", ("drill4-gauge",), ("stack",), False),
+        ("stack", ("drill4-gauge",), ("stack",), True),
+        ("staging", ("drill4-gauge",), ("stack",), False),
+        ("staging", ("drill4-gauge",), ("sim", "stack"), False),
+        ("stack", ("drill4-gauge",), ("sim", "stack"), True),
     ],
 )
-def test_the_checklist_says_where(world: str, ids: tuple[str, ...], only: str, expected: bool) -> None:
+def test_the_checklist_says_where(world: str, ids: tuple[str, ...], only: tuple[str, ...], expected: bool) -> None:
     assert runs_in(world, ids, only=only) is expected
 
 

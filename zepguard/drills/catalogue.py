@@ -15,8 +15,9 @@ __all__ = ["LONG", "ONLY", "CataloguedScenario", "CataloguedStep", "catalogue"]
 LONG = "long"
 """The tag of a scenario that takes a minute or more: left out of a quick run."""
 
-ONLY = {"sim-only": "sim", "stack-only": "stack"}
-"""The tags of a scenario that one world alone can run: its times do not stand scaling, or it needs real processes."""
+ONLY = {"sim-only": ("sim",), "stack-only": ("stack",), "not-staging": ("sim", "stack")}
+"""The tags of a scenario that some worlds alone can run: its times do not stand scaling, it needs real processes, or it
+reaches into what a deployed environment does not open."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +30,7 @@ class CataloguedStep:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CataloguedScenario:
-    """A scenario: where it stands, its checklist ids, its steps as written, and the only world that runs it."""
+    """A scenario: where it stands, its checklist ids, its steps as written, and the only worlds that run it."""
 
     file: Path
     line: int
@@ -37,7 +38,7 @@ class CataloguedScenario:
     name: str
     ids: tuple[str, ...]
     steps: tuple[CataloguedStep, ...]
-    only: str = ""
+    only: tuple[str, ...] = ()
 
 
 def catalogue() -> Iterator[CataloguedScenario]:
@@ -51,5 +52,7 @@ def catalogue() -> Iterator[CataloguedScenario]:
                 name=scenario.name,
                 ids=tuple(sorted((scenario.tags | feature.tags) - {LONG, *ONLY})),
                 steps=tuple(CataloguedStep(keyword=str(step.type), text=step.name) for step in scenario.steps),
-                only="".join(ONLY[tag] for tag in sorted((scenario.tags | feature.tags) & set(ONLY))),
+                only=tuple(
+                    world for tag, worlds in ONLY.items() if tag in scenario.tags | feature.tags for world in worlds
+                ),
             )

@@ -68,15 +68,15 @@ class DrillPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_bdd_apply_tag(self, tag: str, function: Callable[..., Any]) -> bool:
-        """Tags are checklist ids, kept in a mark each, or ``long``, or name the only world that runs the scenario."""
-        marks = {LONG: pytest.mark.long, **{only: pytest.mark.only(world) for only, world in ONLY.items()}}
+        """Tags are checklist ids, kept in a mark each, or ``long``, or name the only worlds that run the scenario."""
+        marks = {LONG: pytest.mark.long, **{only: pytest.mark.only(*worlds) for only, worlds in ONLY.items()}}
         (marks.get(tag) or pytest.mark.checklist(tag))(function)
         return True
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Know the mark."""
         config.addinivalue_line("markers", "checklist(id): the item of the go-live checklist that this verifies")
-        config.addinivalue_line("markers", "only(world): runs in that world and in no other")
+        config.addinivalue_line("markers", "only(*worlds): runs in these worlds and in no other")
         config.addinivalue_line("markers", "long: takes a minute or more")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -91,7 +91,7 @@ class DrillPlugin:
         if not self._long and item.get_closest_marker("long") is not None:
             return False
         only = item.get_closest_marker("only")
-        return runs_in(self._world.name, tags_of(item), only=only.args[0] if only else "")
+        return runs_in(self._world.name, tags_of(item), only=only.args if only else ())
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:

@@ -94,6 +94,8 @@ class StackControl:
             if not late:
                 return
             for name in late:
+                if name == FOLLOWER and LEADER in late:
+                    continue  # restarted along with it, each time that it dies
                 if former is not None and _died_again(now[name], former[name], tried):
                     raise self._failed(now[name], "died after its restart")
             if time.monotonic() > gives_up_at:

@@ -15,7 +15,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client, override_settings
 
 from guard.operator import Operator
-from guard.outbox.operator import OutboxOperator
 from guard.service import MemoryService
 from zepguard.stack.environment import clean_environment
 from zepguard.worlds.world import CommandResult
@@ -116,6 +115,7 @@ def run_zep_mode(
     """
     from guard.django.management.commands.zep_mode import Command
     from guard.django.outbox import DjangoRows
+    from guard.outbox.operator import OutboxOperator  # not above: metrics must not be made before the environment is
 
     class InPlace(Command):
         def service(self) -> MemoryService:
