@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-REAL_S_MAX = 80.0
+REAL_S_MAX = 120.0
 
 MUTANT = """
 import importlib.util, sys
@@ -64,6 +64,7 @@ def _children_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
+@pytest.mark.nightly  # by day .ci/run has a stage for it
 def test_the_whole_feature_set_passes_quickly_with_the_checklists_own_durations(tmp_path: Path) -> None:
     before = _children_s()
     code, results = drill(tmp_path)
