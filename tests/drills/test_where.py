@@ -20,17 +20,21 @@ from zepguard.drills.where import runs_in
         ("stack", ("downgrade-latency",), (), False),
         ("staging", ("downgrade-latency",), (), False),
         ("stack", ("drill4-gauge", "downgrade-latency"), (), True),
-        ("sim", ("drill4-gauge",), ("sim",), True),
-        ("stack", ("drill4-gauge",), ("sim",), False),
-        ("staging", ("drill4-gauge",), ("sim",), False),
-        ("sim", ("drill4-gauge",), ("stack",), False),
-        ("stack", ("drill4-gauge",), ("stack",), True),
-        ("staging", ("drill4-gauge",), ("stack",), False),
-        ("staging", ("drill4-gauge",), ("sim", "stack"), False),
-        ("stack", ("drill4-gauge",), ("sim", "stack"), True),
+        ("sim", ("drill4-gauge",), (("sim",),), True),
+        ("stack", ("drill4-gauge",), (("sim",),), False),
+        ("staging", ("drill4-gauge",), (("sim",),), False),
+        ("sim", ("drill4-gauge",), (("stack",),), False),
+        ("stack", ("drill4-gauge",), (("stack",),), True),
+        ("staging", ("drill4-gauge",), (("stack",),), False),
+        ("staging", ("drill4-gauge",), (("sim", "stack"),), False),
+        ("stack", ("drill4-gauge",), (("sim", "stack"),), True),
+        ("stack", ("drill4-gauge",), (("sim",), ("sim", "stack")), False),
+        ("sim", ("drill4-gauge",), (("sim",), ("sim", "stack")), True),
     ],
 )
-def test_the_checklist_says_where(world: str, ids: tuple[str, ...], only: tuple[str, ...], expected: bool) -> None:
+def test_the_checklist_says_where(
+    world: str, ids: tuple[str, ...], only: tuple[tuple[str, ...], ...], expected: bool
+) -> None:
     assert runs_in(world, ids, only=only) is expected
 
 
@@ -51,3 +55,9 @@ def test_each_item_built_has_a_scenario_in_each_world_in_which_it_must_hold(worl
 def test_a_drill_that_does_not_run_in_the_world_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["drill", "--world", "sim", "rollback-code"]) == 2
     assert "rollback-code" in capsys.readouterr().err
+
+
+def test_a_scenario_runs_where_both_its_own_tag_and_its_features_let_it() -> None:
+    both = [one for one in catalogue() if len(one.only) > 1]
+    assert both
+    assert not [one.name for one in both if runs_in("stack", one.ids, only=one.only)]

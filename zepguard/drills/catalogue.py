@@ -30,7 +30,10 @@ class CataloguedStep:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CataloguedScenario:
-    """A scenario: where it stands, its checklist ids, its steps as written, and the only worlds that run it."""
+    """A scenario: where it stands, its checklist ids, its steps as written, and its tags that name the only worlds.
+
+    ``only`` has the worlds of each such tag; it runs in those that all of them name.
+    """
 
     file: Path
     line: int
@@ -38,7 +41,7 @@ class CataloguedScenario:
     name: str
     ids: tuple[str, ...]
     steps: tuple[CataloguedStep, ...]
-    only: tuple[str, ...] = ()
+    only: tuple[tuple[str, ...], ...] = ()
 
 
 def catalogue() -> Iterator[CataloguedScenario]:
@@ -52,7 +55,5 @@ def catalogue() -> Iterator[CataloguedScenario]:
                 name=scenario.name,
                 ids=tuple(sorted((scenario.tags | feature.tags) - {LONG, *ONLY})),
                 steps=tuple(CataloguedStep(keyword=str(step.type), text=step.name) for step in scenario.steps),
-                only=tuple(
-                    world for tag, worlds in ONLY.items() if tag in scenario.tags | feature.tags for world in worlds
-                ),
+                only=tuple(worlds for tag, worlds in ONLY.items() if tag in scenario.tags | feature.tags),
             )

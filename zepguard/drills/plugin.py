@@ -90,8 +90,8 @@ class DrillPlugin:
     def _runs_here(self, item: pytest.Item) -> bool:
         if not self._long and item.get_closest_marker("long") is not None:
             return False
-        only = item.get_closest_marker("only")
-        return runs_in(self._world.name, tags_of(item), only=only.args if only else ())
+        only = [marker.args for marker in item.iter_markers("only")]
+        return runs_in(self._world.name, tags_of(item), only=only)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
