@@ -46,7 +46,9 @@ Feature: Drill 5, consecutive failures
 
   @rollback-force
   Scenario: what an operator has forced holds without the store too
-    When the guard's store is back
+    When 2 s pass
+    And "unheard" is sent to thread "away-3"
+    And the guard's store is back
     And an operator runs zep_mode --force rollback --ttl 900
     And "seen by the worker" is sent to thread "away-1"
     And the guard's store refuses connections
@@ -54,7 +56,7 @@ Feature: Drill 5, consecutive failures
     And "held" is sent to thread "away-1"
     And 2 s pass
     And "held still" is sent to thread "away-2"
-    Then memory_zep_read_requests_total has risen by 1
+    Then memory_zep_read_requests_total has risen by 2
     And every message is answered
 
   @ops-status @sim-only
