@@ -183,19 +183,19 @@ def network_fails(world: World, wording: str) -> None:
 
 _ROUTES = {"writes": "add_messages,add_messages_batch", "reads": "context"}
 _refusal = parsers.re(
-    r"Zep answers ((?P<what>writes|reads) with (?P<some>\d{3})|(?P<all>\d{3}) to every request)"
+    r"Zep answers ((?P<what>writes|reads) with (?P<some>\d{3})|(?P<each>\d{3}) to every request)"
     r"( and Retry-After (?P<retry_after_s>\d+) s)?"
 )
 
 
 @given(_refusal)
 @when(_refusal)
-def refuses(world: World, what: str | None, some: str | None, all: str | None, retry_after_s: str | None) -> None:
+def refuses(world: World, what: str | None, some: str | None, each: str | None, retry_after_s: str | None) -> None:
     """Zep refuses what it is asked, with whichever key; what is not named passes."""
     settings: dict[str, float | str] = {"routes": _ROUTES[what]} if what else {}
     if retry_after_s is not None:
         settings["retry_after_s"] = int(retry_after_s)
-    world.start_fault(f"http-{some or all}", **settings)
+    world.start_fault(f"http-{some or each}", **settings)
 
 
 @when(parsers.parse("Zep answers {late_ms:d} ms late"))
