@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,3 +37,13 @@ def test_the_follower_is_not_blamed_for_being_restarted_along_with_its_leader(
             5,
             former={"celery_chat_worker": 10, "celery_delivery_worker": 20},
         )
+
+
+def test_a_program_that_died_just_before_it_is_killed_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        dead.wait(20)
+    control = StackControl(SimpleNamespace(run_dir=str(tmp_path)))  # type: ignore[arg-type]
+    monkeypatch.setattr(control, "programs", lambda: next(states((dead.pid, 0))))
+    assert control.kill("celery_chat_worker") == dead.pid

@@ -176,9 +176,16 @@ def test_a_flag_that_the_guard_refuses_is_told(control: StackControl) -> None:
 
 
 def test_a_worker_killed_again_and_again_comes_back(stack: Running, control: StackControl) -> None:
+    former = 0
+
+    def runs_anew() -> bool:
+        state = control.programs()["celery_chat_worker"]
+        return state.alive and state.pid != former
+
     for _ in range(4):
-        control.kill("celery_chat_worker")
-        assert comes_true(lambda: control.programs()["celery_chat_worker"].alive)
+        assert comes_true(runs_anew)
+        former = control.kill("celery_chat_worker")
+    assert comes_true(runs_anew)
     control.wait_ready("celery_chat_worker", within_s=30)
     assert turn(stack.info, "killed").status_code == 200
 

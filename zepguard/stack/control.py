@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zepguard.stack.companion import FOLLOWER, LEADER
@@ -56,12 +56,12 @@ class StackControl:
     def kill(self, name: str) -> int:
         """SIGKILL a program, as the kernel's out-of-memory killer would, and return the pid that it had.
 
-        The supervisor starts it again at once; see ``wait_ready``.
+        The supervisor starts it again at once; see ``wait_ready``. One that has just died has had its end: no error.
         """
-        self._require([name])
-        pid = self.programs()[name].pid
+        pid = self._require([name])[name].pid
         if pid:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         return pid
 
     def wait_ready(self, *names: str, within_s: float = 20.0) -> None:
