@@ -43,6 +43,7 @@ from guard.store.protocol import CONTEXT_CHARACTERS_MAX, Applied, Kept, ThreadEn
 from guard.zep.calls import Answer, ZepFailure
 
 __all__ = [
+    "BULKHEAD_FULL",
     "Ask",
     "Call",
     "Called",
@@ -57,6 +58,9 @@ __all__ = [
 
 CALLS_MAX = 32
 """Calls to Zep under way at once, of each operation, in one process."""
+
+BULKHEAD_FULL = "bulkhead_full"
+"""Why a call was not made: as many were under way as may be."""
 
 # An enum's member costs 70 ns to look up on Python 3.11, a name of the module 5 (measured).
 _READ, _WRITE = Operation.READ, Operation.WRITE
@@ -426,7 +430,7 @@ class Engine:
     def no_place_to_read(self, read: GuardedRead) -> Steps[ContextResult]:
         """End a read for which the bulkhead has no place."""
         yield Tell(Full(_READ))
-        return (yield from self._unread(read, ContextStatus.SKIPPED, "bulkhead_full"))
+        return (yield from self._unread(read, ContextStatus.SKIPPED, BULKHEAD_FULL))
 
     def context_of(self, read: GuardedRead, called: Called, applied: Applied) -> Steps[ContextResult]:
         """What a read gives, whether Zep answered or not."""
@@ -510,7 +514,7 @@ class Engine:
     def no_place_to_write(self) -> Steps[WriteResult]:
         """End a write for which the bulkhead has no place."""
         yield Tell(Full(_WRITE))
-        return WriteResult(sent=False, detail="bulkhead_full")
+        return WriteResult(sent=False, detail=BULKHEAD_FULL)
 
     def written(self, called: Called) -> WriteResult:
         """What a write gives that was sent."""

@@ -17,6 +17,7 @@ from threading import BoundedSemaphore, Event
 from typing import TYPE_CHECKING, Any
 
 from guard.core.table import Outcome
+from guard.engine import BULKHEAD_FULL
 from guard.logs import get_logger
 from guard.metrics import instruments
 from guard.outbox.rows import Batch, OutboxRows, Row
@@ -27,7 +28,16 @@ if TYPE_CHECKING:
     from guard.engine import WriteResult
     from guard.service import MemoryService
 
-__all__ = ["CALLS_A_BATCH_MAX", "LOOK_UP_COUNT", "POLL_S", "TIDY_S", "DeliveryLoop", "backoff_s", "deliver"]
+__all__ = [
+    "CALLS_A_BATCH_MAX",
+    "LOOK_UP_COUNT",
+    "POLL_S",
+    "SAID_AGAIN_S",
+    "TIDY_S",
+    "DeliveryLoop",
+    "backoff_s",
+    "deliver",
+]
 
 POLL_S = 0.5
 """How often the table is asked when nobody nudges, seconds."""
@@ -42,6 +52,9 @@ LOOK_UP_COUNT = 100
 TIDY_S = 60.0
 """How often what is old enough is deleted, seconds."""
 
+SAID_AGAIN_S = 60.0
+"""How often the log says that the table is away, seconds."""
+
 _TIDY_ROWS = 1000
 _NOT_THE_MESSAGE = frozenset({402, 405, 407, 409, 421, 423, 425, 426, 451})
 """Refusals that say nothing against a message: the account, the route, a conflict. Those are tried again."""
@@ -54,7 +67,11 @@ def backoff_s(attempts: int, *, first_s: float, longest_s: float, draw: float) -
 
 
 class _NotSent(Exception):
-    """The mode, the breaker or the time left of the claim said no."""
+    """The bulkhead or the time left of the claim said no."""
+
+
+class _Stopped(_NotSent):
+    """The mode or the breaker said no: to this message as to all others."""
 
 
 class _Unsettled(Exception):
@@ -151,7 +168,7 @@ class _Delivery:
 
     def _done(self, result: WriteResult) -> Any:
         if not result.sent:
-            raise _NotSent(result.detail)
+            raise (_NotSent if result.detail == BULKHEAD_FULL else _Stopped)(result.detail)
         if result.failure is not None:
             raise result.failure
         return result.value
@@ -177,7 +194,7 @@ def deliver(
     *,
     clock: Callable[[], float] = time.time,
     draw: Callable[[], float] = random.random,
-    not_sent: Callable[[], None] = lambda: None,
+    stopped: Callable[[], None] = lambda: None,
 ) -> bool:
     """Deliver one claimed batch, or put back what is left of it; gives whether nothing was left.
 
@@ -189,14 +206,15 @@ def deliver(
         batch: what was claimed.
         clock: gives unix seconds.
         draw: gives the jitter, in [0, 1).
-        not_sent: called where mode, breaker, bulkhead or lease allowed no call.
+        stopped: called where mode or breaker allowed no call, and so none of any other message.
     """
     delivery = _Delivery(service, rows, batch, clock)
     settings = service.settings
     try:
         delivery.run()
     except _NotSent as no:
-        not_sent()
+        if isinstance(no, _Stopped):
+            stopped()
         rows.put_back(batch, not_before=clock() + POLL_S, error=str(no), attempted=False)
         return False
     except _Unsettled as unsettled:
@@ -244,12 +262,13 @@ class DeliveryLoop:
     ) -> None:
         self._service = service
         self._rows = rows
-        self._parallel = parallel
+        self._parallel = min(parallel, service.settings.calls_max)  # one more would find the bulkhead full
         self._between = between
         self._wake = Event()
         self._lease_s = CALLS_A_BATCH_MAX * service.settings.timeout_s + 1.0
         self._tidy_at = 0.0
         self._claim_at = 0.0
+        self._said_at = float("-inf")
 
     def nudge(self) -> None:
         """Look at the table now rather than at the next poll."""
@@ -279,10 +298,22 @@ class DeliveryLoop:
             )
         except Exception as error:
             # The database may be away for a while; the rows are safe in it, and the next poll asks again.
-            get_logger("guard.outbox").error("outbox_unavailable", error=type(error).__name__)
+            self._say_away(error)
             return None
         finally:
+            self._clean_up()
+
+    def _say_away(self, error: Exception) -> None:
+        now = time.monotonic()
+        if now - self._said_at >= SAID_AGAIN_S:
+            self._said_at = now
+            get_logger("guard.outbox").error("outbox_unavailable", error=type(error).__name__)
+
+    def _clean_up(self) -> None:
+        try:
             self._between()
+        except Exception as error:  # the app's own affair, and no end of the delivery
+            self._say_away(error)
 
     def _hold_on(self) -> None:
         """Claim nothing until the next poll: what stopped one message stops all, and a backlog holds many threads."""
@@ -308,11 +339,11 @@ class DeliveryLoop:
             if gone >= _TIDY_ROWS:
                 self._tidy_at = 0.0
         finally:
-            self._between()
+            self._clean_up()
 
     def _deliver(self, batch: Batch, free: BoundedSemaphore) -> None:
         try:
-            deliver(self._service, self._rows, batch, not_sent=self._hold_on)
+            deliver(self._service, self._rows, batch, stopped=self._hold_on)
         except Exception as error:
             # The claim's lease runs out and the rows are looked up before they are sent again.
             get_logger("guard.outbox").error("delivery_failed", error=type(error).__name__)

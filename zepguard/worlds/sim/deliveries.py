@@ -48,6 +48,11 @@ class Deliveries:
         self._polling = False
         self._tidied_at = 0.0
 
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is not known to be delivered yet."""
+        return OutboxMessage.objects.exclude(state=OutboxMessage.State.DELIVERED).exists()
+
     def nudge(self) -> None:
         """Look at the table as soon as the course at work sleeps."""
         self._clock.after(0, self._look)
@@ -61,7 +66,7 @@ class Deliveries:
     def _polled(self) -> None:
         self._polling = False
         self._look()
-        if OutboxMessage.objects.exclude(state=OutboxMessage.State.DELIVERED).exists():
+        if self.waiting:
             self.poll()
 
     def _look(self) -> None:
@@ -94,7 +99,7 @@ class Deliveries:
 
     def _start(self, service: MemoryService, batch: Batch) -> None:
         def work() -> None:
-            deliver(service, self._rows, batch, clock=self._clock.time, draw=self._draw, not_sent=self._hold_on)
+            deliver(service, self._rows, batch, clock=self._clock.time, draw=self._draw, stopped=self._hold_on)
 
         self._busy += 1
         self._clock.start_lane(work, done=self._done)
