@@ -49,11 +49,11 @@ and 1 messages to find one that is refused. What is left of a batch after that h
 LOOK_UP_COUNT = 100
 """Newest messages of a thread among which one of unknown fate is looked for (contract, section 5)."""
 
-TIDY_S = 60.0
-"""How often what is old enough is deleted, seconds."""
-
 SAID_AGAIN_S = 60.0
 """How often the log says that the table is away, seconds."""
+
+TIDY_S = 60.0
+"""How often what is old enough is deleted, seconds."""
 
 _TIDY_ROWS = 1000
 _NOT_THE_MESSAGE = frozenset({402, 405, 407, 409, 421, 423, 425, 426, 451})
