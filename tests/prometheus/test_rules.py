@@ -131,6 +131,21 @@ groups:
         faster("- a", 60)
 
 
+def test_an_age_that_is_waited_for_is_scaled_and_a_latency_is_not() -> None:
+    rules = (prometheus_folder() / "alerts.yml").read_text(encoding="utf-8")
+    alerts = {rule.get("alert"): rule["expr"] for rule in yaml.safe_load(faster(rules, 60))["groups"][0]["rules"]}
+    assert "last_over_time(memory_outbox_oldest_age_seconds[2000ms])) > 10\n" in alerts["MemoryOutboxStuck"]
+    assert "> 5\n" in alerts["MemoryReadFailuresSpike"]
+
+    def scaled(expr: str) -> str:
+        rule = {"groups": [{"name": "a", "rules": [{"record": "a", "expr": expr}]}]}
+        return str(yaml.safe_load(faster(yaml.safe_dump(rule), 60))["groups"][0]["rules"][0]["expr"])
+
+    assert scaled("x_age_seconds > bool 90") == "x_age_seconds > bool 1.5"
+    assert scaled('max(x_age_seconds{mode="a"}) >= 300') == 'max(x_age_seconds{mode="a"}) >= 5'
+    assert scaled("read_latency_seconds > 300") == "read_latency_seconds > 300"
+
+
 @given(st.integers(1, 500), st.sampled_from(["s", "m", "h", "d"]), st.integers(1, 1000))
 def test_a_scaled_duration_is_the_same_share(count: int, unit: str, scale: int) -> None:
     real = duration_s(f"{count}{unit}")

@@ -21,6 +21,7 @@ _UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, 
 _PART = re.compile(r"(\d+)(ms|[smhdwy])")
 _DURATION = r"(?:\d+(?:ms|[smhdwy]))+"
 _IN_PROMQL = re.compile(rf"\[({_DURATION})(?::({_DURATION})?)?\]|\boffset\s+(-?)({_DURATION})")
+_AGE = re.compile(r"(\w_age_seconds(?:\{[^}]*\})?(?:\[[^\]]*\])?\)*\s*[<>]=?\s*(?:bool\s+)?)(\d+(?:\.\d+)?)")
 _COMMENT = re.compile(r"#[^\n]*")
 _LONG_WINDOW_S = 3_600.0
 
@@ -45,7 +46,8 @@ def scaled_duration(text: str, scale: float) -> str:
 def faster(rules: str, scale: float) -> str:
     """Divide every duration of a rule file (YAML) by ``scale``: windows, offsets, ``for`` and intervals. Pure.
 
-    Rates stay per second, so a threshold on a rate is reached as in real time. Raises RulesError for no rule file.
+    So is the number, in seconds, that an age (``..._age_seconds``) is compared with, where it stands behind. Rates stay
+    per second, so a threshold on a rate is reached as in real time. Raises RulesError for no rule file.
     """
     loaded = yaml.safe_load(rules)
     if not isinstance(loaded, dict) or "groups" not in loaded:
@@ -54,7 +56,7 @@ def faster(rules: str, scale: float) -> str:
         _scale_keys(group, ("interval",), scale)
         for rule in group["rules"]:
             _scale_keys(rule, ("for", "keep_firing_for"), scale)
-            rule["expr"] = _IN_PROMQL.sub(lambda found: _scaled_match(found, scale), _COMMENT.sub("", rule["expr"]))
+            rule["expr"] = _scaled(_COMMENT.sub("", rule["expr"]), scale)
     return yaml.safe_dump(loaded, sort_keys=False, width=120)
 
 
@@ -62,6 +64,11 @@ def _scale_keys(entry: dict[str, Any], keys: tuple[str, ...], scale: float) -> N
     for key in keys:
         if key in entry:
             entry[key] = scaled_duration(entry[key], scale)
+
+
+def _scaled(promql: str, scale: float) -> str:
+    ages = _AGE.sub(lambda found: f"{found[1]}{float(found[2]) / scale:g}", promql)
+    return _IN_PROMQL.sub(lambda found: _scaled_match(found, scale), ages)
 
 
 def _scaled_match(found: re.Match[str], scale: float) -> str:
