@@ -60,6 +60,13 @@ def test_what_the_callers_shell_has_set_does_not_reach_a_program() -> None:
     assert clean_environment(shell) == {"PATH": "/bin"}
 
 
+def test_where_the_callers_programs_are_is_still_known() -> None:
+    """A soak or a panel's question starts Prometheus from inside a world that has put the shell's settings away."""
+    parts = ("PROMETHEUS_SERVER", "PROMTOOL", "ALERTMANAGER_SERVER", "AMTOOL", "TOXIPROXY_SERVER", "VALKEY_SERVER")
+    shell = dict.fromkeys(parts, "/opt/bin/program")
+    assert clean_environment({**shell, "PROMETHEUS_MULTIPROC_DIR": "/tmp/a", "prometheus_multiproc_dir": "b"}) == shell
+
+
 def test_free_ports_are_different_and_free() -> None:
     ports = free_ports(6)
     assert len(set(ports)) == 6
