@@ -40,6 +40,7 @@ Feature: Dashboard
       | Circuit Breaker Opens   | over 0                         | red    |
       | Read/Write Request Rate | reads over 0/s, writes over 0/s |       |
       | Mode Timeline           | WRITE_ONLY                     |        |
+      | Oldest Undelivered Message | waits under 240 s | |
       | Annotation Downgrades   | 1                              | red    |
       | Annotation Restores     | 0                              | green  |
     When Zep answers as before

@@ -19,12 +19,12 @@ class OutboxCollector(Collector):
 
     Args:
         rows: the table.
-        clock: gives unix seconds.
+        clock: gives unix seconds; by default ``time.time`` as it is when the collector is made.
     """
 
-    def __init__(self, rows: OutboxRows, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, rows: OutboxRows, *, clock: Callable[[], float] | None = None) -> None:
         self._rows = rows
-        self._clock = clock
+        self._clock = clock or time.time
 
     def collect(self) -> Iterator[Metric]:
         """Count once and give the families; none while the database is away, so that no 0 is taken for the truth."""

@@ -34,7 +34,7 @@ Reading = Mapping[str, Any]
 _METRICS = "metrics.openmetrics"
 _MISSING = 3
 _TOLD = re.compile(
-    r"(?:(?!over |under )(?P<legend>[a-z_]+) )?(?P<than>over |under )?(?P<number>[\d.]+)(?P<unit> %|/s|)"
+    r"(?:(?!over |under )(?P<legend>[a-z_]+) )?(?P<than>over |under )?(?P<number>[\d.]+)(?P<unit> %|/s| s|)"
 )
 _UNITS = {"percentunit": (100.0, " %"), "percent": (1.0, " %"), "reqps": (1.0, "/s"), "short": (1.0, "")}
 
