@@ -3,6 +3,7 @@
     pip install --group benchmarks
     python -m benchmarks.guarded_call            # ratios
     python -m benchmarks.guarded_call --parts    # where a read's time goes
+    python -m benchmarks.guarded_call --floor    # what Python itself asks for, beside what is asked of the guard
     python -m benchmarks.guarded_call --profile  # the same, as cProfile sees it
 
 Zep and the store are stubs that answer at once. Short rounds of all are interleaved and the least of each counts: on a
@@ -16,6 +17,7 @@ import gc
 import pstats
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from itertools import cycle
 from typing import Any
@@ -25,8 +27,11 @@ import interlock
 import purgatory
 import pybreaker
 
+from guard.core.modes import Mode
 from guard.core.record import EMPTY
+from guard.core.results import ContextResult, ContextStatus
 from guard.core.settings import read_settings
+from guard.metrics import instruments
 from guard.service import MemoryService
 from guard.store.protocol import Applied, ThreadEntry
 from guard.telemetry import Telemetry
@@ -138,6 +143,48 @@ def parts() -> dict[str, Callable[[], object]]:
     }
 
 
+class Floor:
+    """What no guard can leave out, and nothing else: no decision, failure, id, report or notice, and a result.
+
+    One clock read before and after, whether the view is fresh, a look for a kept context, a place in the bulkhead.
+    """
+
+    def __init__(self, *, metrics: bool) -> None:
+        self._metrics = metrics
+        self._zep = NullZep("")
+        self._places = deque([None] * 32)
+        self._kept: dict[tuple[str, str], str] = {}
+        self._fresh_until = float("inf")
+        self._fresh, self._mode = ContextStatus.FRESH, Mode.READ_WRITE
+
+    def read(self, *, user_id: str, thread_id: str) -> ContextResult | None:
+        """One read."""
+        started = time.monotonic()
+        if started >= self._fresh_until or self._kept.get((user_id, thread_id)):
+            return None
+        place = self._places.pop()
+        try:
+            answer = self._zep.read_context(thread_id)
+        finally:
+            self._places.append(place)
+        latency_s = time.monotonic() - started
+        if self._metrics:
+            instruments.READ_REQUESTS.inc()
+            instruments.READ_LATENCY.observe(latency_s)
+        return ContextResult(self._fresh, self._mode, answer.text, "", latency_s)
+
+
+def floor() -> dict[str, Callable[[], object]]:
+    """The floor beside the two libraries that bound the guard."""
+    peers, silent, metered = calls(), Floor(metrics=False), Floor(metrics=True)
+    return {
+        "circuitbreaker": peers["circuitbreaker"],
+        "pybreaker": peers["pybreaker"],
+        "floor, metrics off": lambda: silent.read(user_id="u", thread_id="t"),
+        "floor, with metrics": lambda: metered.read(user_id="u", thread_id="t"),
+    }
+
+
 def measure(some: dict[str, Callable[[], object]], rounds: int = ROUNDS, number: int = CALLS) -> dict[str, float]:
     """Nanoseconds a call: the least of interleaved rounds, without the loop's own cost."""
     best = dict.fromkeys(some, float("inf"))
@@ -184,6 +231,13 @@ def main() -> None:
     if "--parts" in sys.argv:
         for name, ns in measure(parts()).items():
             print(f"{name:32} {ns:9.0f} ns")
+        return
+    if "--floor" in sys.argv:
+        spent = measure(floor())
+        for name, ns in spent.items():
+            print(f"{name:32} {ns:9.0f} ns")
+        print(f"floor with metrics, to pybreaker: {spent['floor, with metrics'] / spent['pybreaker']:.2f}")
+        print(f"floor, metrics off, to circuitbreaker: {spent['floor, metrics off'] / spent['circuitbreaker']:.2f}")
         return
     spent = measure(calls())
     for name, ns in spent.items():
