@@ -62,6 +62,7 @@ def defects(
     from zepguard.defects.matrix import make_matrix
     from zepguard.defects.order import Learnt
     from zepguard.defects.patches import DefectError, choose, read_defects
+    from zepguard.drills.programs import make_ready
     from zepguard.evidence import now_text, write
 
     with failing_as(ExitCode.ENVIRONMENT, CopyError):
@@ -76,6 +77,7 @@ def defects(
         return int(ExitCode.GO)
     started = now_text()
     with failing_as(ExitCode.ENVIRONMENT, CopyError), stoppable():
+        make_ready("sim", quick=True, tell=lambda told: click.echo(f"  {told}", err=True))
         all_of_them = not wanted and every == 1
         matrix = make_matrix(root, chosen, learnt, jobs=jobs, whole=whole, clean=all_of_them, tell=_tell)
     command = _command(wanted, every, whole=whole, learn=learn)

@@ -85,7 +85,10 @@ def drill(
             click.echo(line)
         return int(ExitCode.GO)
     report = report or Path("reports") / ("drills" if name == "stack" else f"drills-{name}")
+    from zepguard.drills.programs import make_ready
+
     with stoppable():
+        make_ready(name, selectors, quick=quick, tell=_progress)
         if stacks > 1:
             ran = _side_by_side(selectors, time_scale, stacks)
         else:

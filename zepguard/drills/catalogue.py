@@ -33,6 +33,7 @@ class CataloguedScenario:
     """A scenario: where it stands, its checklist ids, its steps as written, and its tags that name the only worlds.
 
     ``only`` has the worlds of each such tag; it runs in those that all of them name.
+    A quick run leaves ``long`` ones out.
     """
 
     file: Path
@@ -42,6 +43,7 @@ class CataloguedScenario:
     ids: tuple[str, ...]
     steps: tuple[CataloguedStep, ...]
     only: tuple[tuple[str, ...], ...] = ()
+    long: bool = False
 
 
 def catalogue() -> Iterator[CataloguedScenario]:
@@ -56,4 +58,5 @@ def catalogue() -> Iterator[CataloguedScenario]:
                 ids=tuple(sorted((scenario.tags | feature.tags) - {LONG, *ONLY})),
                 steps=tuple(CataloguedStep(keyword=str(step.type), text=step.name) for step in scenario.steps),
                 only=tuple(worlds for tag, worlds in ONLY.items() if tag in scenario.tags | feature.tags),
+                long=LONG in scenario.tags | feature.tags,
             )
