@@ -1,6 +1,9 @@
 """Prometheus and its kin: the user's choice first, then PATH, then the cache, into which they are built once."""
 
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -192,3 +195,33 @@ def test_a_module_builds_with_libraries_that_its_programs_compile_with() -> None
         text = (Path(building.__file__).parent / f"{tool.module}_module/go.mod").read_text(encoding="utf-8")
         versions[tool] = next(line.split()[1] for line in text.splitlines() if "prometheus/common " in line)
     assert versions == {PROMETHEUS: "v0.65.0", ALERTMANAGER: "v0.61.0"}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a watcher does it, a moment later")
+def test_a_builder_that_is_killed_takes_its_go_along_and_the_next_one_tidies_up(
+    with_go: dict[str, str], tmp_path: Path
+) -> None:
+    go, pid = tmp_path / "bin" / "go", tmp_path / "pid"
+    good = go.read_text()
+    go.write_text(f"#!/bin/sh\necho $$ > {pid}.new; /bin/mv {pid}.new {pid}; exec /bin/sleep 600\n")
+    program = "from zepguard.parts.prometheus import PROMETHEUS, obtain_tool; obtain_tool(PROMETHEUS)"
+    builder = subprocess.Popen([sys.executable, "-c", program], env=with_go)
+    for _ in range(600):
+        if pid.exists():
+            break
+        time.sleep(0.1)
+    child = int(pid.read_text())
+    builder.kill()
+    builder.wait()
+    stat = Path(f"/proc/{child}/stat")
+    for _ in range(600):
+        if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z":  # nobody may reap an orphan
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("its Go goes on")
+    cache = cached_tool(PROMETHEUS, with_go).parents[1]
+    assert any(one.is_dir() for one in cache.iterdir())
+    go.write_text(good)
+    built = obtain_tool(PROMETHEUS, with_go).path.parent
+    assert {one for one in cache.iterdir() if one.is_dir()} == {built}

@@ -5,10 +5,13 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from zepguard.stack.lifeline import PARENT
 
 _VERSION = re.compile(r"\d+\.\d+(?:\.\d+)*")
 _VERSION_WAIT_S = 10.0
@@ -72,14 +75,18 @@ def run_long(
 ) -> None:
     """Run a command for at most ``wait_s``, and tell what we are ``doing`` each ``every_s``.
 
-    Raises CommandFailed. When it is given up, or we are interrupted, all its processes are ended.
+    Raises CommandFailed. When it is given up, or we are interrupted, all its processes are ended; when we are killed
+    with SIGKILL, it is too (its children end with what they are at).
     """
     on_progress(f"{doing} ...")
+    if shutil.which(command[0], path=environ.get("PATH", os.defpath)) is None:
+        raise CommandFailed(f"{command[0]} does not start (there is no such command)")
+    tied = [sys.executable, "-P", "-m", "zepguard.stack.lifeline", *command]
     with tempfile.TemporaryFile() as said:
         try:
             process = subprocess.Popen(
-                command,
-                env=dict(environ),
+                tied,
+                env={**environ, PARENT: str(os.getpid())},
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,

@@ -144,8 +144,11 @@ def _build_into_cache(tool: Tool, environ: Mapping[str, str], on_progress: Progr
     with locked(built.parent / f"{built.name}.lock", tool.module, on_progress):
         if built.is_dir():  # another builder was first
             return
+        rooms = f"building-{built.name}-"
+        for left in built.parent.glob(f"{rooms}*"):  # by a builder that was killed: we have the lock
+            shutil.rmtree(left, ignore_errors=True)
         # On the same file system as the cache, so that the move is atomic.
-        with tempfile.TemporaryDirectory(dir=built.parent, prefix="building-") as room:
+        with tempfile.TemporaryDirectory(dir=built.parent, prefix=rooms) as room:
             module = Path(room) / "module"
             shutil.copytree(Path(__file__).parent / f"{tool.module}_module", module)
             packages = [one.source for one in _ALL if one.module == tool.module]

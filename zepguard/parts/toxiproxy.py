@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -128,6 +129,8 @@ def _build_into_cache(environ: Mapping[str, str], on_progress: Progress) -> Path
     with locked(final.parent / "lock", NAME, on_progress):
         if executable(final):  # another builder was first
             return final
+        for left in final.parent.glob("building-*"):  # by a builder that was killed: we have the lock
+            shutil.rmtree(left, ignore_errors=True)
         # On the same file system as the cache, so that the move is atomic.
         with tempfile.TemporaryDirectory(dir=final.parent, prefix="building-") as room:
             built = build_server(TOXIPROXY_VERSION, Path(room), environ, on_progress)
