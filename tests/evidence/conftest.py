@@ -152,6 +152,11 @@ def full(evidence: Make, scenario: Make, timeline: Timeline) -> Evidence:
                 rows=(("without memory", *(f"{percent}00" for percent in range(50, 100, 3))),),
                 about="Milliseconds <b>",
             ),
+            Table(
+                title="Matrix",
+                columns=("Defect", "Item", "Seen by"),
+                rows=(("cache-never-hits", "ops-invalidate", "@ops-invalidate " + "zep_mode drops the context " * 3),),
+            ),
         ),
         timelines=(timeline,),
         panels=panels,

@@ -82,10 +82,26 @@ LUMINANCE = """() => {
 
 
 def test_no_word_of_a_table_is_broken_on_a_phone(opened: Open) -> None:
-    heights = opened(390).evaluate("[...document.querySelectorAll('.table th')].map(one => one.offsetHeight)")
+    heads = "[...document.querySelectorAll('.table th')].filter(one => one.offsetHeight).map(one => one.offsetHeight)"
+    heights = opened(390).evaluate(heads)
     assert len(heights) > 10
     assert len(set(heights)) == 1
     assert heights[0] < 60, "one line each"
+
+
+def test_a_table_of_sentences_is_read_from_top_to_bottom_on_a_phone(opened: Open) -> None:
+    """The matrix of defects: who has seen a defect would stand in a column as wide as a word."""
+    cells = "[...document.querySelectorAll('.wordy td')]"
+    page = opened(390)
+    right, *others = page.evaluate(f"{cells}.map(one => one.getBoundingClientRect().right)")
+    assert [right] * len(others) == others
+    assert right <= 390
+    assert page.evaluate(f"{cells}.map(one => getComputedStyle(one, '::before').content)") == [
+        "none",
+        '"Item: "',
+        '"Seen by: "',
+    ]
+    assert len(set(opened(1440).evaluate(f"{cells}.map(one => one.getBoundingClientRect().top)"))) == 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -118,6 +134,19 @@ def test_each_item_and_stage_is_on_the_page_and_nothing_from_elsewhere(full: Evi
     assert re.findall(r"""(?:src|href)=["'](?!#|data:)""", text) == []
     assert "http" not in text
     assert "@import" not in text
+
+
+def test_panels_are_called_the_dashboards_only_where_they_are(full: Evidence, tmp_path: Path) -> None:
+    dashboards = "What stands on the Grafana dashboard"
+    own = Panel(title="Time to first token, p95", kind=PanelKind.TIMESERIES, unit="ms", began=0, ended=1)
+    write(tmp_path / "a", full)
+    write(tmp_path / "b", full.model_copy(update={"panels": (own,), "scenarios": full.scenarios[:1]}))
+    theirs, ours = ((tmp_path / one / "index.html").read_text(encoding="utf-8") for one in "ab")
+    assert dashboards in theirs
+    assert dashboards not in ours
+    assert "not the panels of the Grafana dashboard" in ours
+    assert "1 scenario:" in ours
+    assert "3 scenarios:" in theirs
 
 
 def test_a_timeline_shows_each_lane(timeline: Timeline) -> None:

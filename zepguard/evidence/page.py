@@ -1,4 +1,7 @@
-"""The page of a run: one HTML file that needs nothing but itself, not even a font. Pure, but for its template."""
+"""The page of a run: one HTML file that needs nothing but itself, not even a font.
+
+Pure, but for its template and the names of the dashboard's panels.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,18 @@ import jinja2
 from markupsafe import Markup
 
 from zepguard.evidence.drawing import offset
-from zepguard.evidence.model import Lane, Panel, Record, Scenario, Timeline
+from zepguard.evidence.model import Lane, Panel, Record, Scenario, Table, Timeline
 from zepguard.evidence.panel_svg import panel_svg
+from zepguard.evidence.panels import dashboard_titles
 from zepguard.evidence.timeline_svg import timeline_svg
 
 __all__ = ["page"]
 
 _LINES_MAX = 200
 """Log lines of one scenario that are shown; ``evidence.json`` has them all."""
+
+_WORDY = 40
+"""Characters in a cell of a table, from which on its rows are laid out one below the other on a phone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +51,8 @@ def page(record: Record) -> str:
         scenarios=[_shown(one) for one in record.scenarios],
         timelines=[(one.title, Markup(timeline_svg(one))) for one in record.timelines],
         panels=[_drawn(one) for one in record.panels],
+        of_dashboard={one.title for one in record.panels} <= dashboard_titles(),
+        tables=[_table(one) for one in record.tables],
         lines_max=_LINES_MAX,
     )
 
@@ -75,6 +84,11 @@ def _drawn(panel: Panel) -> dict[str, Any]:
         "svg": Markup(panel_svg(panel)),
         "legend": [series.name for series in panel.series] if panel.kind == "timeseries" else [],
     }
+
+
+def _table(table: Table) -> dict[str, Any]:
+    wordy = any(len(cell) >= _WORDY for row in table.rows for cell in row)
+    return {"title": table.title, "about": table.about, "columns": table.columns, "rows": table.rows, "wordy": wordy}
 
 
 def _shown(scenario: Scenario) -> dict[str, Any]:

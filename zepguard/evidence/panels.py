@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from zepguard.evidence.model import Panel, PanelKind, Series, Threshold
@@ -13,7 +14,7 @@ from zepguard.prometheus.answers import Asking
 from zepguard.prometheus.answers import Series as Answer
 from zepguard.prometheus.places import grafana_folder
 
-__all__ = ["ask_panels"]
+__all__ = ["ask_panels", "dashboard_titles"]
 
 _VARIABLE = re.compile(r"\$\{?(?:job|instance)\}?")
 _LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
@@ -33,13 +34,24 @@ def ask_panels(asking: Asking, *, start: float, end: float, job: str = ".*") -> 
         QueryRefused: it does not answer.
         FileNotFoundError: the dashboard is not installed.
     """
-    text = (grafana_folder() / "dashboards/memory_service_monitoring.json").read_text(encoding="utf-8")
     step_s = max(1.0, math.ceil((end - start) / _POINTS))
     found = []
-    for panel in json.loads(text)["dashboard"]["panels"]:
+    for panel in _dashboard():
         answers = _answers(panel, asking, start, end, step_s, job)
         found.append(_panel(panel, tuple(answers), start, end))
     return tuple(found)
+
+
+def dashboard_titles() -> frozenset[str]:
+    """The names of the dashboard's panels; raises FileNotFoundError where the dashboard is not installed."""
+    return frozenset(panel["title"] for panel in _dashboard())
+
+
+@cache
+def _dashboard() -> Sequence[Mapping[str, Any]]:
+    text = (grafana_folder() / "dashboards/memory_service_monitoring.json").read_text(encoding="utf-8")
+    panels: Sequence[Mapping[str, Any]] = json.loads(text)["dashboard"]["panels"]
+    return panels
 
 
 def _answers(
