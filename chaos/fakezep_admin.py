@@ -42,6 +42,7 @@ class FaultSpec:
     method: str | None = None
     status: int | None = None
     retry_after_s: float | None = None
+    retry_after_date: bool | None = None
     body: object = None
     content_type: str | None = None
     delay_s: float | None = None
@@ -60,6 +61,7 @@ class FaultSpec:
             "method": self.method,
             "status": self.status,
             "retry_after_s": self.retry_after_s,
+            "retry_after_date": self.retry_after_date,
             "body": self.body,
             "content_type": self.content_type,
             "delay_s": self.delay_s,

@@ -11,12 +11,16 @@ from chaos.target import ChaosTarget
 
 @dataclass(frozen=True, kw_only=True)
 class Http429(StatusFault):
-    """Each matching request is answered 429, with ``Retry-After: retry_after_s`` (None: without)."""
+    """Each matching request is answered 429, with ``Retry-After: retry_after_s`` (None: without).
+
+    ``as_date``: the header says when, in GMT and whole seconds, and not how long.
+    """
 
     name: ClassVar[str] = "http-429"
     says: ClassVar[str] = "Zep answers 429: too many requests, come back in retry_after_s"
 
     retry_after_s: int | None = 5
+    as_date: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a wait that is none, and what no status fault can have."""
@@ -30,6 +34,7 @@ class Http429(StatusFault):
             kind="status",
             status=429,
             retry_after_s=self.retry_after_s,
+            retry_after_date=self.as_date or None,
             count=self.count,
             share=self.share,
             routes=self.routes,

@@ -161,9 +161,7 @@ class AdminApi:
 
     def _reset(self, request: Request) -> Json:
         fields = _fields(request, ("keep_data",)) if request.body else {}
-        keep_data = fields.get("keep_data", False)
-        if not isinstance(keep_data, bool):
-            raise _BadInput(f"keep_data is {keep_data!r}; give true or false")
+        keep_data = _boolean(fields, "keep_data")
         self._zep.reset(keep_data=keep_data)
         return {"status": "ok", "kept_data": keep_data}
 
@@ -182,6 +180,7 @@ def read_fault(fields: Mapping[str, Json]) -> Fault:
         method=_string(fields, "method"),
         status=_whole(fields, "status", 503),
         retry_after_s=_number(fields, "retry_after_s", None),
+        retry_after_date=_boolean(fields, "retry_after_date"),
         body=fields.get("body"),
         content_type=_string(fields, "content_type"),
         delay_s=_number(fields, "delay_s", 5.0),
@@ -201,6 +200,7 @@ _FAULT_FIELDS = (
     "method",
     "status",
     "retry_after_s",
+    "retry_after_date",
     "body",
     "content_type",
     "delay_s",
@@ -273,6 +273,13 @@ def _whole(fields: Mapping[str, Json], name: str, default: int | None) -> int | 
         return default
     if not isinstance(value, int) or isinstance(value, bool):
         raise _BadInput(f"{name} is {value!r}; give a whole number")
+    return value
+
+
+def _boolean(fields: Mapping[str, Json], name: str) -> bool:
+    value = fields.get(name, False)
+    if not isinstance(value, bool):
+        raise _BadInput(f"{name} is {value!r}; give true or false")
     return value
 
 

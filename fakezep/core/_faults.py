@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -40,7 +41,7 @@ class Fault:
 
     ``count`` is how many requests it hits before it ends (None: until removed), ``share`` the part of the
     matching requests that it hits, above 0 up to 1. ``content`` selects writes with a message that has this text.
-    ``body`` text is sent as it is, anything else as JSON.
+    ``body`` text is sent as it is, anything else as JSON. ``retry_after_date`` sends ``Retry-After`` as a date.
     Raises ValueError, naming the field and the remedy.
     """
 
@@ -51,6 +52,7 @@ class Fault:
     method: str | None = None
     status: int = 503
     retry_after_s: float | None = None
+    retry_after_date: bool = False
     body: Json = None
     content_type: str | None = None
     delay_s: float = 5.0
@@ -98,12 +100,13 @@ class Fault:
             and (self.content is None or any(self.content in one for one in contents))
         )
 
-    def response(self) -> Response:
-        """The answer of a ``status`` fault. With no body given: the vendor's text for 401, else JSON."""
+    def response(self, now: float) -> Response:
+        """The answer of a ``status`` fault at ``now``. With no body given: the vendor's text for 401, else JSON."""
         body, content_type = self._body()
         headers = [("content-type", self.content_type or content_type)]
         if self.retry_after_s is not None:
-            headers.append(("Retry-After", f"{self.retry_after_s:g}"))
+            date = formatdate(now + self.retry_after_s, usegmt=True)
+            headers.append(("Retry-After", date if self.retry_after_date else f"{self.retry_after_s:g}"))
         return Response(status=self.status, headers=tuple(headers), body=body)
 
     def _body(self) -> tuple[bytes, str]:

@@ -196,7 +196,7 @@ class FakeZep:
         delay_s = self.latency.draw(visit.route.name if visit.route else None, self._rng)
         kind = fault.kind if fault else None
         if fault is not None and kind is Kind.STATUS:
-            return self._answered(seq, fault.response(), now, delay_s=delay_s)
+            return self._answered(seq, fault.response(now), now, delay_s=delay_s)
         refused = self._refused(visit, now)
         if fault is not None and kind is Kind.APPLY_LATE and refused is None:
             delay_s += fault.delay_s

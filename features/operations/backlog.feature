@@ -7,10 +7,13 @@ Feature: A backlog
     And ZEP_ENABLED is set to "false" and celery_chat_worker is restarted
     When 20 messages "while off" are sent to thread "backlog-drill", 1 s apart
     Then memory_outbox_depth is 40
+    And memory_outbox_oldest_age_seconds is 19 to 40
     When the former ZEP_ENABLED is set again and celery_chat_worker is restarted
     Then within 60 s Zep holds all messages of thread "backlog-drill", each once and in order
     And memory_zep_write_failures_total has not risen
+    And memory_outbox_delivered_total has risen by 40
     And memory_outbox_depth is 0
+    And memory_outbox_oldest_age_seconds is 0
 
   @week1-pii @sim-only
   Scenario: what was delivered as long ago as it is to be kept is in the outbox no more

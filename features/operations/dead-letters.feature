@@ -85,3 +85,53 @@ Feature: Dead letters
     Then memory_outbox_dead_total has not risen
     When Zep answers as before
     Then within 120 s Zep holds all messages of thread "letter-drill", each once and in order
+
+  @roles-idempotency
+  Scenario: a 408 is a timeout like any other, and makes no dead letter
+    When Zep refuses each message with "first", status 408
+    And "first" is sent to thread "letter-drill"
+    And within 30 s memory_outbox_retried_total has risen
+    And 5 s pass
+    Then memory_outbox_dead_total has not risen
+    When Zep answers as before
+    Then within 120 s Zep holds all messages of thread "letter-drill", each once and in order
+
+  @roles-idempotency
+  Scenario: a key that may not write makes no dead letter
+    When Zep answers writes with 403
+    And "first" is sent to thread "letter-drill"
+    And within 30 s memory_zep_write_failures_total has risen
+    And 5 s pass
+    Then memory_outbox_dead_total has not risen
+    When Zep answers as before
+    Then within 120 s Zep holds all messages of thread "letter-drill", each once and in order
+
+  @roles-idempotency @sim-only
+  Scenario: all dead letters are sent again with one word
+    When Zep refuses each message with "unspeakable", status 400
+    And "a long story of which the last word is not in the quote: unspeakable" is sent to thread "letter-drill"
+    And "another long story of which the last word is not in the quote: unspeakable" is sent to thread "letter-drill-2"
+    And within 30 s memory_outbox_dead_total has risen
+    And 5 s pass
+    Then memory_outbox_dead_letters is 2
+    When Zep answers as before
+    And an operator runs zep_mode --outbox --resend all
+    Then memory_outbox_dead_letters is 0
+    And within 60 s Zep holds "another long story of which the last word is not in the quote: unspeakable" of thread "letter-drill-2" 1 time
+
+  @week1-pii @sim-only
+  Scenario: a dead letter stays when delivered messages go, and goes after its own time
+    When ZEPGUARD_OUTBOX_KEEP_S is set to "60"
+    And celery_chat_worker is restarted
+    And Zep refuses each message with "You wrote: the second", status 413
+    And "the second" is sent to thread "letter-drill"
+    Then within 60 s thread "letter-drill" has a dead letter, refused: HTTP 413
+    When Zep answers as before
+    And 61 s pass
+    And "the third" is sent to thread "letter-drill"
+    Then within 1 s thread "letter-drill" has a dead letter, refused: HTTP 413
+    When ZEPGUARD_OUTBOX_DEAD_KEEP_S is set to "60"
+    And celery_chat_worker is restarted
+    And 61 s pass
+    And "the fourth" is sent to thread "letter-drill"
+    Then thread "letter-drill" has no dead letter

@@ -26,3 +26,14 @@ Feature: A person is forgotten
     When 120 s pass
     Then "on its way" has not reached Zep
     And "I live in Lefke" has not reached Zep
+
+  @week1-pii @not-staging
+  Scenario: what cannot be reached is told, and the command does not end well
+    Given the memory service runs in read_write
+    When "I live in Lefke" is sent to thread "forget-drill"
+    Then within 60 s Zep holds all messages of thread "forget-drill", each once and in order
+    When traffic to Zep is blocked
+    And an operator forgets the person, and it ends with 1
+    And traffic to Zep is restored
+    And an operator forgets the person
+    Then "I live in Lefke" has not reached Zep

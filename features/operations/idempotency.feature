@@ -83,3 +83,16 @@ Feature: Writes are stored once
     Then memory_zep_write_failures_total has risen by 1
     When Zep answers as before
     Then within 30 s Zep holds all messages of thread "once-drill", each once and in order
+
+  @roles-idempotency
+  Scenario: a message of unknown fate is found among all that went with it
+    When ZEP_ENABLED is set to "false" and celery_chat_worker is restarted
+    And 8 messages "while off" are sent to thread "once-drill", 0 s apart
+    And the next write reaches Zep, and its answer is lost
+    And the former ZEP_ENABLED is set again and celery_chat_worker is restarted
+    And within 30 s memory_zep_write_failures_total has risen
+    And traffic to Zep is restored
+    And "second" is sent to thread "once-drill"
+    Then within 120 s Zep holds all messages of thread "once-drill", each once and in order
+    And a message of unknown fate was looked up in thread "once-drill"
+    And memory_outbox_unknown_total has not risen

@@ -33,3 +33,29 @@ Feature: An operator's hold
     And "after the shorter one" is sent to thread "hold-drill"
     Then zep_mode --status shows "Forced mode: None"
     And zep_mode --status shows "Effective mode: read_write"
+
+  @ops-force
+  Scenario: where reads are off by the flags, a hold that is over ends with the next message
+    When FLAG_ZEP_READ is set to "false" and celery_chat_worker is restarted
+    And an operator runs zep_mode --force rollback --ttl 60
+    And 65 s pass
+    And "hello" is sent to thread "hold-drill"
+    Then zep_mode --status shows "Forced mode: None"
+    And zep_mode --status shows "Effective mode: write_only"
+    And memory_zep_read_requests_total has not risen
+
+  @rollback-force @not-staging
+  Scenario: a store that loses its data is told again what was forced, and what was counted
+    When Zep answers reads with 403
+    And "refused" is sent to thread "hold-drill"
+    And an operator runs zep_mode --force rollback --ttl 900
+    And "seen by the worker" is sent to thread "hold-drill"
+    And Zep answers as before
+    And the guard's store is emptied
+    And 2 s pass
+    And "held" is sent to thread "hold-drill"
+    Then write_only is forced for 900 s, reason rollback
+    And memory_zep_read_requests_total has risen by 1
+    And memory_mode_forced_total{reason="rollback"} has risen by 1
+    And memory_zep_downgrades_total{reason="auth"} has risen by 1
+    And every message is answered

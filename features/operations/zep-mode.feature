@@ -33,10 +33,43 @@ Feature: Operational commands
     And memory_zep_read_requests_total has not risen
     And within 60 s Zep holds all messages of thread "ops-drill", each once and in order
 
+  @ops-status
+  Scenario: a worker that was killed is on the list no more, and its base mode does not count
+    When FLAG_ZEP_READ is set to "false" and celery_chat_worker is restarted
+    And FLAG_ZEP_READ is set to "true"
+    And celery_chat_worker is killed
+    And celery_delivery_worker is killed
+    And 8 s pass
+    And an operator runs zep_mode --status
+    Then the command prints "Base mode (from flags): read_write"
+    And the command lists celery_chat_worker with base mode read_write
+
+  @ops-status
+  Scenario: where one worker has read the new flag and another has not, the lower mode counts
+    When FLAG_ZEP_READ is set to "false"
+    And celery_chat_worker is killed
+    And 8 s pass
+    And an operator runs zep_mode --status
+    Then the command lists celery_chat_worker with base mode write_only
+    And the command lists celery_delivery_worker with base mode read_write
+    And the command prints "Base mode (from flags): write_only"
+    And memory_mode_gauge{mode="write_only"} is 1
+
   @ops-force @sim-only
   Scenario: without --ttl a mode is forced for 300 s
     When an operator runs zep_mode --force manual
     Then write_only is forced for 300 s, reason manual
+
+  @ops-force @sim-only
+  Scenario: zep_mode --force takes a reason that it knows, 24 h at the most, and no second action
+    When an operator runs zep_mode --force tired, and it ends with 2
+    And an operator runs zep_mode --force manual --ttl 86401, and it ends with 2
+    And an operator runs zep_mode --force manual --ttl 0, and it ends with 2
+    And an operator runs zep_mode --force manual --clear, and it ends with 2
+    Then zep_mode --status shows "Forced mode: None"
+    And memory_mode_forced_total has not risen for any reason
+    When an operator runs zep_mode --force manual --ttl 86400
+    Then write_only is forced for 86400 s, reason manual
 
   @ops-force @sim-only
   Scenario: a forced mode uses no context that is kept
@@ -59,6 +92,17 @@ Feature: Operational commands
     When "hello again" is sent to thread "ops-drill"
     Then every message is answered
     And memory_zep_read_requests_total has risen by 1
+
+  @ops-clear
+  Scenario: after --clear the next message reads, whatever the reads before it met
+    Given traffic to Zep is blocked
+    When 3 messages "test timeout" are sent to thread "ops-drill", 2 s apart
+    Then zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~300s)"
+    When traffic to Zep is restored
+    And an operator runs zep_mode --clear
+    And "hello again" is sent to thread "ops-drill-2"
+    Then memory_zep_read_requests_total has risen by 4
+    And every message is answered
 
   @ops-invalidate
   Scenario: zep_mode --invalidate drops the negative entry of a thread
@@ -91,6 +135,18 @@ Feature: Operational commands
     And every message is answered
 
   @ops-invalidate @sim-only
+  Scenario: a context serves for a minute, and not for half of it
+    When "I live in Girne" is sent to thread "ops-drill"
+    Then within 60 s Zep holds all messages of thread "ops-drill", each once and in order
+    When "first question" is sent to thread "ops-drill"
+    And 55 s pass
+    And "second question" is sent to thread "ops-drill"
+    Then 2 reads of thread "ops-drill" have reached Zep
+    When 6 s pass
+    And "third question" is sent to thread "ops-drill"
+    Then 3 reads of thread "ops-drill" have reached Zep
+
+  @ops-invalidate @sim-only
   Scenario: a context that is kept is given to nobody else
     When "I live in Girne" is sent to thread "ops-drill"
     Then within 60 s Zep holds all messages of thread "ops-drill", each once and in order
@@ -107,6 +163,7 @@ Feature: Operational commands
     When an operator runs zep_mode --reset-failures
     Then zep_mode --status shows "Failures: 0/3"
     And zep_mode --status shows "Forced mode: None"
+    And the log shows memory_failures_reset once
     When 3 messages "test timeout again" are sent to thread "ops-drill-2", 2 s apart
     Then zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~300s)"
 

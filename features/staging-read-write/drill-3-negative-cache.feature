@@ -26,3 +26,17 @@ Feature: Drill 3, negative cache
     Then every message was answered within 10 s
     And memory_zep_context_failures_total has risen by 1
     And the log shows zep_context_failure once
+
+  @drill3-negative-cache @sim-only
+  Scenario: a second after a timeout the thread is still not read, and two seconds after it is
+    Given the memory service runs in read_write
+    And traffic to Zep is blocked
+    When "first question" is sent to thread "test-negative"
+    And 1 s pass
+    And "second question" is sent to thread "test-negative"
+    Then memory_zep_read_requests_total has risen by 1
+    And the last 1 message did not wait on Zep
+    When 1 s pass
+    And "third question" is sent to thread "test-negative"
+    Then memory_zep_read_requests_total has risen by 2
+    And memory_zep_context_failures_total has risen by 2

@@ -38,6 +38,16 @@ Feature: Drill 4, auth failure
     And memory_mode_gauge{mode="read_write"} is 1
     And memory_mode_gauge{mode="write_only"} is 0
 
+  @drill4-restore
+  Scenario: key still wrong when the hold is over, the probe holds for another 300 s
+    When "need a 2 bedroom in Girne" is sent to thread "test-auth-drill"
+    And 300 s pass
+    And "show me more" is sent to thread "test-auth-drill"
+    Then zep_mode --status shows "Forced mode: write_only (reason=probe_failed, remaining=~300s)"
+    And memory_zep_downgrades_total{reason="probe_failed"} has risen by 1
+    And memory_zep_probes_total{result="failed"} has risen by 1
+    And every message is answered
+
   @drill4-logs
   Scenario: downgrade and restore are logged
     When "need a 2 bedroom in Girne" is sent to thread "test-auth-drill"

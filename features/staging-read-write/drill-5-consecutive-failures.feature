@@ -36,3 +36,8 @@ Feature: Drill 5, consecutive failures
   Scenario: the log shows the failure count reaching 3
     When 3 messages "test timeout" are sent to thread "test-timeout-drill", 2 s apart
     Then the log shows zep_context_failure with consecutive_failures 1, 2 and 3
+
+  @drill5-logs @sim-only
+  Scenario: the log shows how long a read was waited for, in milliseconds
+    When 2 messages "test timeout" are sent to thread "test-timeout-drill", 2 s apart
+    Then the log shows zep_context_failure with latency_ms 1500 and 1500

@@ -41,3 +41,27 @@ Feature: Drill 5, consecutive failures
     And zep_mode --status shows "Forced mode: None"
     And memory_zep_downgrades_total has not risen for any reason
     And every message is answered
+
+  @drill5-third
+  Scenario: where two workers must have failed, the failure of the second downgrades
+    When ZEP_FAILURE_WITNESSES is set to "2"
+    And celery_chat_worker is restarted
+    And traffic to Zep is blocked
+    And 3 messages "test timeout" are sent to thread "row-1", 2 s apart
+    Then zep_mode --status shows "Forced mode: None"
+    When celery_chat_worker is restarted
+    And "met by another worker" is sent to thread "row-2"
+    Then zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~300s)"
+    And memory_zep_downgrades_total{reason="consecutive_failures"} has risen by 1
+
+  @drill5-third
+  Scenario: ZEPGUARD_FAILURE_THRESHOLD says how many in a row downgrade
+    When ZEPGUARD_FAILURE_THRESHOLD is set to "5"
+    And celery_chat_worker is restarted
+    And traffic to Zep is blocked
+    And 4 messages "test timeout" are sent to thread "row-1", 2 s apart
+    Then zep_mode --status shows "Failures: 4/5"
+    And zep_mode --status shows "Forced mode: None"
+    When 2 s pass
+    And "test timeout 5" is sent to thread "row-1"
+    Then zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~300s)"

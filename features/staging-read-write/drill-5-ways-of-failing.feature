@@ -32,6 +32,18 @@ Feature: Drill 5, consecutive failures
     And zep_mode --status shows "Forced mode: None"
 
   @drill5-third
+  Scenario: a 400 is no failure, the request was wrong and Zep is not
+    Given the memory service runs in read_write
+    When something in Zep's place answers reads with 400
+    And "first" is sent to thread "way-1"
+    And "second" is sent to thread "way-2"
+    And "third" is sent to thread "way-3"
+    Then every message is answered
+    And memory_zep_read_requests_total has risen by 3
+    And zep_mode --status shows "Failures: 0/3"
+    And zep_mode --status shows "Forced mode: None"
+
+  @drill5-third
   Scenario: an answer that is none of Zep's is a failure, and no empty memory
     Given the memory service runs in read_write
     When something in Zep's place answers reads
@@ -44,3 +56,14 @@ Feature: Drill 5, consecutive failures
     Then zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~300s)"
     And memory_zep_context_failures_total has risen by 3
     And every message is answered
+
+  @drill5-third
+  Scenario: reads that fail, and their open breaker, keep no message from Zep
+    Given the memory service runs in read_write
+    And Zep answers reads with 503
+    When "first" is sent to thread "way-1"
+    And "second" is sent to thread "way-2"
+    And "third" is sent to thread "way-3"
+    And "fourth" is sent to thread "way-4"
+    Then zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~300s)"
+    And within 10 s Zep holds all messages of thread "way-4", each once and in order

@@ -15,3 +15,16 @@ Feature: Drill 6, probe failure
     And "too early" is sent to thread "test-rate-limit"
     Then memory_zep_read_requests_total has risen by 1
     And every message is answered
+
+  @drill6-rehold @sim-only
+  Scenario: where Zep asks for less than a hold the hold is 5 min all the same, and no longer an operator's
+    Given the memory service runs in read_write
+    And Zep answers reads with 429 and Retry-After 60 s
+    When an operator runs zep_mode --force manual --ttl 30
+    And 31 s pass
+    And "probe" is sent to thread "test-rate-limit"
+    Then zep_mode --status shows "Forced mode: write_only (reason=manual, remaining=~300s)"
+    And memory_mode_operator_hold is 0
+    When 100 s pass
+    And "too early" is sent to thread "test-rate-limit"
+    Then memory_zep_read_requests_total has risen by 1

@@ -26,3 +26,26 @@ Feature: Drill 5, consecutive failures
     Then of 8 contexts that are read at once, 1 is asked of Zep
     And memory_zep_probes_total{result="succeeded"} has risen by 1
     And zep_mode --status shows "Effective mode: read_write"
+
+  @drill5-restore @sim-only
+  Scenario: ZEPGUARD_HOLD_S says how long a downgrade holds
+    Given the memory service runs in read_write
+    When ZEPGUARD_HOLD_S is set to "600"
+    And celery_chat_worker is restarted
+    And traffic to Zep is blocked
+    And 3 messages "test timeout" are sent to thread "test-timeout-drill", 2 s apart
+    Then write_only is forced for 600 s, reason consecutive_failures
+
+  @drill6-rehold @not-staging
+  Scenario: a worker that dies with the probe keeps the others from probing for a moment, and not for an hour
+    Given the memory service runs in read_write
+    When an operator runs zep_mode --force manual --ttl 5
+    And 6 s pass
+    And Zep answers the next read 15 s late
+    And a read of thread "lost-probe-drill" is under way
+    And the worker of the read under way is killed
+    And 6 s pass
+    And "the next one" is sent to thread "lost-probe-drill"
+    Then zep_mode --status shows "Effective mode: read_write"
+    And memory_zep_probes_total{result="succeeded"} has risen by 1
+    And memory_zep_probes_total{result="failed"} has not risen

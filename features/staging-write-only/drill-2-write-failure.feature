@@ -31,3 +31,31 @@ Feature: Drill 2, write failure
     Then every message is answered
     And error_rate_total has not risen
     And no process has crashed
+
+  @drill2-resume
+  Scenario: Zep dates what had to wait by when it was said
+    Given traffic to Zep is blocked
+    When "said early" is sent to thread "test-drill"
+    And 300 s pass
+    And "said late" is sent to thread "test-drill"
+    And traffic to Zep is restored
+    Then within 120 s Zep holds "said late" of thread "test-drill" 1 time, dated 300 s or more after "said early"
+
+  @drill2-resume @sim-only
+  Scenario: after an outage of 20 min no message waits for much longer than a minute
+    Given traffic to Zep is blocked
+    When "said early" is sent to thread "test-drill"
+    And 1200 s pass
+    And traffic to Zep is restored
+    Then within 90 s Zep holds all messages of thread "test-drill", each once and in order
+
+  @drill2-graceful @sim-only
+  Scenario: Zep asks for a pause, and no circuit opens
+    Given Zep answers writes with 429 and Retry-After 60 s
+    When "one" is sent to thread "pause-1"
+    And "two" is sent to thread "pause-2"
+    And "three" is sent to thread "pause-3"
+    And "four" is sent to thread "pause-4"
+    And 30 s pass
+    Then memory_zep_write_failures_total has risen by 4
+    And circuit_open_total{component="zep"} has not risen

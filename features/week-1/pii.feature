@@ -33,12 +33,16 @@ Feature: Personal data
     When "ada at example dot com, 0533 123 45 67" is sent to thread "pii-drill"
     And "call +44 7911 123456 or +1 415 555 2671" is sent to thread "pii-drill"
     And "order 4711-0815, 1.250,00 TL, 2026-11-23" is sent to thread "pii-drill"
+    And "in one go 05331234567" is sent to thread "pii-drill"
     Then every message is answered
-    And within 60 s Zep holds 3 messages of thread "pii-drill" and their replies
+    And memory_pii_redactions_total{kind="email"} has risen by 2
+    And memory_pii_redactions_total{kind="phone"} has risen by 8
+    And within 60 s Zep holds 4 messages of thread "pii-drill" and their replies
     And "ada at example" has not reached Zep
     And "123 45 67" has not reached Zep
     And "7911 123456" has not reached Zep
     And "555 2671" has not reached Zep
+    And "05331234567" has not reached Zep
     And what Zep holds of thread "pii-drill" has the word "4711-0815"
     And what Zep holds of thread "pii-drill" has the word "1.250,00 TL"
 

@@ -53,6 +53,7 @@ def test_text_becomes_values() -> None:
         "share": 1.0,
         "routes": ("context", "warm"),
         "retry_after_s": None,
+        "as_date": False,
     }
 
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -200,6 +202,14 @@ def test_a_status_fault_carries_its_retry_after(admin: Any, sdk: Zep) -> None:
     with pytest.raises(ApiError) as error:
         sdk.user.get("ann")
     assert (error.value.headers or {})["retry-after"] == "7"
+
+
+def test_a_retry_after_may_be_a_date(admin: Any, sdk: Zep) -> None:
+    admin.fault("status", status=429, retry_after_s=600, retry_after_date=True)
+    with pytest.raises(ApiError) as error:
+        sdk.user.get("ann")
+    date = parsedate_to_datetime((error.value.headers or {})["retry-after"])
+    assert 500 < date.timestamp() - time.time() <= 600
 
 
 def test_stopping_the_server_ends_waits_and_leaves_no_thread(connect_admin: Any) -> None:

@@ -31,6 +31,13 @@ class ReadsOn(Protocol):
             WorldError: one had ended before this was asked: what was to happen meanwhile came too late.
         """
 
+    def kill_reads(self) -> None:
+        """Kill the workers whose reads are under way, as the kernel would.
+
+        Raises:
+            WorldError: none was under way.
+        """
+
 
 def _reading(world: World) -> ReadsOn:
     if not isinstance(world, ReadsOn):
@@ -60,8 +67,12 @@ def read_begun(world: World, thread: str) -> None:
     _reading(world).begin_read(thread)
 
 
-@when(parsers.parse("the read under way ends as {status}"))
-def read_ended(world: World, status: str) -> None:
-    """Only now, and by the word of the guard that made it."""
+@when(parsers.re(r"the (read under way ends as (?P<status>\w+)|worker of the read under way is killed)"))
+def read_ended(world: World, status: str | None) -> None:
+    """Only now, and by the word of the guard that made it; or without a word, for it is no more."""
+    if status is None:
+        _reading(world).kill_reads()
+        world.saw("the worker of the read under way killed")
+        return
     assert list(_reading(world).end_reads()) == [status]
     world.saw(f"the read that was under way ended as {status}")

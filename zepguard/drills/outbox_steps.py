@@ -50,19 +50,27 @@ def message_refused(world: World, content: str, status: str) -> None:
 @then(
     parsers.re(
         r'within (?P<limit>\d+) s Zep holds "(?P<content>[^"]+)" of thread "(?P<thread>[^"]+)" (?P<count>\d+) times?'
+        r'(, dated (?P<gap>\d+) s or more after "(?P<earlier>[^"]+)")?'
     )
 )
-def copies_held(world: World, limit: str, content: str, thread: str, count: str) -> None:
-    """So many messages of the person say that, sooner or later."""
+def copies_held(
+    world: World, limit: str, content: str, thread: str, count: str, gap: str | None, earlier: str | None
+) -> None:
+    """So many messages of the person say that, sooner or later; and as they were said, not as they came to Zep."""
     patience = world.within(float(limit))
-    while (copies := _copies(world, thread, content)) < int(count):
-        assert patience.left(), f"Zep holds {content!r} {copies} times after {limit} s"
-    assert copies == int(count), f"Zep holds {content!r} {copies} times"
-    world.saw(f"Zep holds {content!r} {copies} times")
+    while len(copies := _copies(world, thread, content)) < int(count):
+        assert patience.left(), f"Zep holds {content!r} {len(copies)} times after {limit} s"
+    assert len(copies) == int(count), f"Zep holds {content!r} {len(copies)} times"
+    world.saw(f"Zep holds {content!r} {len(copies)} times")
+    if gap is not None and earlier is not None:
+        later_s = copies[0] - _copies(world, thread, earlier)[0]
+        assert later_s >= world.held_s(float(gap)), f"Zep dates {content!r} {later_s:.1f} s after {earlier!r}"
+        world.saw(f"Zep dates {content!r} {later_s:.1f} s after {earlier!r}")
 
 
-def _copies(world: World, thread: str, content: str) -> int:
-    return sum(one.role == "user" and one.content == content for one in world.stored_messages(thread))
+def _copies(world: World, thread: str, content: str) -> list[float]:
+    """When each was said."""
+    return [one.at for one in world.stored_messages(thread) if (one.role, one.content) == ("user", content)]
 
 
 @then(parsers.re(r'within (?P<limit>\d+) s thread "(?P<thread>[^"]+)" has a dead letter, (?P<reason>.+)'))
@@ -94,11 +102,11 @@ def _letters(world: World, thread: str) -> Sequence[Mapping[str, Any]]:
     return [one for one in json.loads(told.text)["dead_letters"] if one["thread_id"] == wanted]
 
 
-@when("an operator forgets the person")
-def person_forgotten(world: World) -> None:
-    """All of it, or the command would end with 1."""
+@when(parsers.re(r"an operator forgets the person(, and it ends with (?P<code>\d))?"))
+def person_forgotten(world: World, code: str | None) -> None:
+    """All of it, or the command ends with 1."""
     if not isinstance(world, Forgets):
         raise WorldError(f"void: nobody is deleted in world {world.name}")
     done = world.forget_person()
-    assert done.code == 0, done.text
+    assert done.code == int(code or 0), done.text
     world.saw(done.text)

@@ -163,6 +163,7 @@ _NETWORK_FAULTS: Mapping[str, tuple[str, Mapping[str, float | str]]] = {
     "Zep's answers break off": ("half-answer", {"answer_bytes": 160}),
     "Zep's answers come a byte a second": ("drip", {}),
     "something in Zep's place answers reads": ("maintenance", {"routes": "context"}),
+    "something in Zep's place answers reads with 400": ("maintenance", {"routes": "context", "status": 400}),
     "something in Zep's place answers reads with 500": ("maintenance", {"routes": "context", "status": 500}),
     "something in Zep's place answers writes": ("maintenance", {"routes": "add_messages,add_messages_batch"}),
     "something in Zep's place answers writes with 500": (
@@ -184,17 +185,25 @@ def network_fails(world: World, wording: str) -> None:
 _ROUTES = {"writes": "add_messages,add_messages_batch", "reads": "context"}
 _refusal = parsers.re(
     r"Zep answers ((?P<what>writes|reads) with (?P<some>\d{3})|(?P<each>\d{3}) to every request)"
-    r"( and Retry-After (?P<retry_after_s>\d+) s)?"
+    r"( and ((?P<no>no Retry-After)|Retry-After (?P<retry_after_s>\d+) s(?P<as_date>, as a date)?))?"
 )
 
 
 @given(_refusal)
 @when(_refusal)
-def refuses(world: World, what: str | None, some: str | None, each: str | None, retry_after_s: str | None) -> None:
-    """Zep refuses what it is asked, with whichever key; what is not named passes."""
+def refuses(
+    world: World,
+    what: str | None,
+    some: str | None,
+    each: str | None,
+    no: str | None,
+    retry_after_s: str | None,
+    as_date: str | None,
+) -> None:
+    """Zep refuses what it is asked, with whichever key; what is not named passes. Only a 429 says when to come back."""
     settings: dict[str, float | str] = {"routes": _ROUTES[what]} if what else {}
-    if retry_after_s is not None:
-        settings["retry_after_s"] = int(retry_after_s)
+    if retry_after_s or no:
+        settings |= {"retry_after_s": retry_after_s or "none", "as_date": str(bool(as_date))}
     world.start_fault(f"http-{some or each}", **settings)
 
 
@@ -216,16 +225,29 @@ def traffic_restored(world: World) -> None:
 
 
 @when(
-    parsers.re(r'("(?P<message>[^"]+)"|a message of (?P<length>\d+) characters) is sent to thread "(?P<thread>[^"]+)"')
+    parsers.re(
+        r'("(?P<message>[^"]+)"|a message of (?P<length>\d+) characters(?P<addresses>, e-mail addresses among them,)?) '
+        r'is sent to thread "(?P<thread>[^"]+)"'
+    )
 )
-def sent(world: World, drill: Drill, message: str | None, length: str | None, thread: str) -> None:
+def sent(
+    world: World, drill: Drill, message: str | None, length: str | None, addresses: str | None, thread: str
+) -> None:
     """Send one message and wait for the answer; one of a given length has words, and no two parts alike."""
-    drill.turns.append(world.say(message or _story(int(length or 0)), thread=thread))
+    words = "north east south west" if addresses is None else f"north {_ADDRESS} south {_ADDRESS} east west"
+    drill.turns.append(world.say(message or _story(int(length or 0), words), thread=thread))
 
 
-def _story(length: int) -> str:
-    words = " ".join("north east south west"[: 5 + number % 17] for number in range(length))
-    return words[: length - 1] + "."
+_ADDRESS = "a@b.co"
+"""Shorter than what takes its place."""
+
+
+def _story(length: int, words: str) -> str:
+    if _ADDRESS in words:
+        told = " ".join(f"{words} {number}" for number in range(length))
+    else:
+        told = " ".join(words[: 5 + number % 17] for number in range(length))
+    return told[: length - 1] + "."
 
 
 @when(parsers.parse('{count:d} messages "{message}" are sent to thread "{thread}", {gap:d} s apart'))
@@ -351,6 +373,7 @@ def _check_hold(world: World, wanted_s: float, remaining_s: float) -> None:
     forced = world.status()["forced"]
     assert forced["until"] - forced["since"] == pytest.approx(world.held_s(wanted_s), rel=0.001)
     assert 0 < remaining_s <= world.held_s(wanted_s)
+    assert forced["remaining_s"] <= remaining_s, f"--json has {forced['remaining_s']} s left"
 
 
 # --- metrics
@@ -383,11 +406,12 @@ def risen_within(world: World, drill: Drill, limit: str, series: str) -> None:
     world.saw(f"{series} +{now - drill.before[series]:g}")
 
 
-@then(parsers.re(r"(?P<series>[a-z_]+(\{[^}]*\})?) is (?P<value>\d+)"))
-def series_is(world: World, series: str, value: str) -> None:
-    """That value now."""
-    assert world.metrics()[series] == float(value)
-    world.saw(f"{series} {value}")
+@then(parsers.re(r"(?P<series>[a-z_]+(\{[^}]*\})?) is ((?P<least>\d+) to )?(?P<value>\d+)"))
+def series_is(world: World, series: str, least: str | None, value: str) -> None:
+    """That value now, or one between the two."""
+    now = world.metrics()[series]
+    assert float(least or value) <= now <= float(value), f"{series} is {now:g}"
+    world.saw(f"{series} {now:g}")
 
 
 @then(parsers.re(r"the metrics have (?P<families>.+)"))
@@ -417,15 +441,17 @@ def did_not_wait(drill: Drill, count: str) -> None:
         assert turn.memory["status"] in ("negative", "skipped"), f"{turn.message!r}: {turn.memory}"
 
 
-@then(parsers.re(r"the log shows (?P<event>\w+) (once|(?P<times>\d+) times|with (?P<field>\w+) 1, 2 and 3)"))
-def logged(world: World, event: str, times: str | None, field: str | None) -> None:
-    """So many lines of that event since the scenario began; or three, with a count as the log tells it, in order."""
+@then(
+    parsers.re(r"the log shows (?P<event>\w+) (once|(?P<times>\d+) times|with (?P<field>\w+) (?P<values>\d[\d, and]*))")
+)
+def logged(world: World, event: str, times: str | None, field: str | None, values: str | None) -> None:
+    """So many lines of that event since the scenario began; or with these numbers, as the log tells them, in order."""
     lines = [line for line in world.log_events() if line["event"] == event]
     if field is None:
         assert len(lines) == int(times or 1), f"{event}: {len(lines)} lines"
     else:
-        assert [line[field] for line in lines] == [1, 2, 3]
-    world.saw(f"{event} logged" if field is None else f"{field} 1, 2, 3 logged")
+        assert [line[field] for line in lines] == [int(one) for one in re.findall(r"\d+", values or "")]
+    world.saw(f"{event} logged" if field is None else f"{field} {values} logged")
 
 
 @then(
@@ -471,13 +497,17 @@ def held_so_many(world: World, limit: str, count: str, thread: str) -> None:
 
 @then(parsers.parse('within {limit:d} s the parts that Zep holds of thread "{thread}" are the whole message'))
 def held_in_parts(world: World, drill: Drill, limit: int, thread: str) -> None:
-    """What the person wrote last, however it was cut; and its reply."""
-    message, patience = drill.turns[-1].message, world.within(float(limit))
+    """What the person wrote last, however it was cut, with a word for each address; and its reply."""
+    message, patience = drill.turns[-1].message.replace(_ADDRESS, "[EMAIL]"), world.within(float(limit))
     while not (stored := world.stored_messages(thread)) or stored[-1].role != "assistant":
         assert patience.left(), f"Zep holds {len(stored)} messages and no reply after {limit} s"
     parts = [one.content for one in stored if one.role == "user"]
     assert "".join(parts) == message, f"{sum(map(len, parts))} of {len(message)} characters in {len(parts)} parts"
+    assert max(map(len, parts)) <= _ZEP_CHARACTERS, f"a part has {max(map(len, parts))} characters"
     world.saw(f"{len(message)} characters in {len(parts)} parts in Zep")
+
+
+_ZEP_CHARACTERS = 4096
 
 
 @then(parsers.parse('what Zep holds of thread "{thread}" has the word "{word}"'))

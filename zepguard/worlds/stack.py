@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import redis
 
 from chaos.errors import ChaosError
 from chaos.fakezep_admin import FakeZepAdmin
@@ -33,6 +34,7 @@ from zepguard.worlds.chat import post_turn
 from zepguard.worlds.pager import Pager
 from zepguard.worlds.real_time import Progress, RealPatience, RealTime
 from zepguard.worlds.scrape import read_metrics
+from zepguard.worlds.stored import read_stored
 from zepguard.worlds.world import CommandResult, Metrics, StoredMessage, Turn, WorldError
 
 __all__ = ["StackWorld"]
@@ -351,6 +353,15 @@ class StackWorld:
         self._time.wait(HEARTBEAT_S)
         self.saw(f"the guard's store refused {receipt.how}")
 
+    def empty_store(self) -> None:
+        """FLUSHALL, past the proxy."""
+        with redis.Redis.from_url(self._info.redis_url) as store:
+            kept = store.dbsize()
+            store.flushall()
+        if not kept:
+            raise WorldError("void: the guard's store had nothing to lose")
+        self.saw(f"the guard's store lost {kept} keys")
+
     def requests_to_zep(self, *, route: str = "", thread: str = "") -> int:
         """Count in the journal."""
         wanted = self.thread_id(thread) if thread else ""
@@ -363,10 +374,7 @@ class StackWorld:
 
     def stored_messages(self, thread: str) -> Sequence[StoredMessage]:
         """Ask the fake Zep's store itself."""
-        return [
-            StoredMessage(role=message["role"], content=message["content"])
-            for message in self._admin.stored_messages(self.thread_id(thread))
-        ]
+        return [read_stored(message) for message in self._admin.stored_messages(self.thread_id(thread))]
 
     def is_known_to_zep(self, text: str) -> bool:
         """Look through the fake Zep's store and its journal."""
@@ -426,6 +434,12 @@ class StackWorld:
             self._reads.pop()
             ended.append((out.splitlines() or [""])[-1])
         return ended
+
+    def kill_reads(self) -> None:
+        """SIGKILL the processes."""
+        if not self._reads or any(one.poll() is not None for one in self._reads):
+            raise WorldError("void: no read was under way when its worker was killed")
+        self._reads_off()
 
     def _reads_off(self) -> None:
         while self._reads:

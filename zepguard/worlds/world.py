@@ -35,10 +35,11 @@ class CommandResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredMessage:
-    """A message that Zep holds."""
+    """A message that Zep holds; ``at`` is when it was said, as Zep has it, in unix seconds (0: not known)."""
 
     role: str
     content: str
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

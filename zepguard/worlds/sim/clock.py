@@ -57,7 +57,7 @@ class VirtualClock:
         """Have ``action`` done in the main course so many seconds from now; it must not sleep."""
         self._put(self._steps + _steps(seconds), action)
 
-    def start_lane(self, work: Callable[[], None], *, done: Callable[[], None]) -> None:
+    def start_lane(self, work: Callable[[], None], *, done: Callable[[], None]) -> Lane:
         """Start ``work`` beside the main course; it runs until it first sleeps, or to its end.
 
         Args:
@@ -75,6 +75,7 @@ class VirtualClock:
         lane = Lane(run)
         self._lanes.add(lane)
         lane.resume()
+        return lane
 
     def cut_lanes(self) -> None:
         """End the lanes where they sleep, as a killed process ends."""
@@ -120,16 +121,21 @@ class Lane:
     def __init__(self, work: Callable[[], None]) -> None:
         self._work = work
         self._greenlet = greenlet(self._run)
+        self._left = False
 
     def resume(self) -> None:
-        """Let it run until it pauses or ends; raises what it raised. One that was cut stays as it is."""
-        if not self._greenlet.dead:
+        """Let it run until it pauses or ends; raises what it raised. One that was cut or left stays as it is."""
+        if not (self._left or self._greenlet.dead):
             self._greenlet.parent = getcurrent()
             self._greenlet.switch()
 
     def pause(self) -> None:
         """In the lane itself: stand still until resumed."""
         self._greenlet.parent.switch()
+
+    def leave(self) -> None:
+        """Never resume it: unlike one that is cut it does nothing more, not even tidy up."""
+        self._left = True
 
     def cut(self) -> None:
         """End it where it stands."""

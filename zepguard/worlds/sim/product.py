@@ -140,6 +140,7 @@ class Product:
     def _start(self, name: str, settings: Settings) -> None:
         self._running[name] = self.service(name, settings)
         self._pids[name] = next(self._next_pid)
+        self._running[name].engine.worker = self._worker_name(name)  # by itself, by the pid that all of them share
         if name in WORKERS:
             self._beat(self._worker(name))
 

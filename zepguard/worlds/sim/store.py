@@ -70,6 +70,13 @@ class StoreServer:
         """Listen again."""
         self._server.connected = True
 
+    def empty(self) -> int:
+        """Lose what was kept; gives how many keys that were."""
+        kept = len(self._client.keys())
+        self._client.flushall()
+        self._rules.forget()
+        return kept
+
     def differences(self) -> tuple[str, ...]:
         """Where Lua and Python came to different ends since last asked, a sentence each."""
         return self._rules.take_differences()
@@ -104,6 +111,9 @@ class _Rules:
     def take_differences(self) -> tuple[str, ...]:
         taken, self._differences = tuple(self._differences), []
         return taken
+
+    def forget(self) -> None:
+        self._record = EMPTY
 
     def follow(self, event: Event, applied: Applied, policy: Policy) -> None:
         record, effects = step(self._record, event, applied.now, policy)

@@ -21,7 +21,7 @@ from guard import ContextResult, logs
 from guard.heartbeat import HEARTBEAT_S
 from guard.operator import Operator
 from zepguard.stack.plan import flags_of
-from zepguard.worlds.sim.clock import VirtualClock
+from zepguard.worlds.sim.clock import Lane, VirtualClock
 from zepguard.worlds.sim.faults import LiveSimFault
 from zepguard.worlds.sim.frozen import FrozenTime
 from zepguard.worlds.sim.wire import ZEP_HOST
@@ -128,6 +128,7 @@ class SimWorld:
         self._said: list[Turn] = []
         self._reads: list[str] = []
         self._reads_begun = 0
+        self._reading: list[Lane] = []
         self.evidence: list[str] = []
         self._variables = dict(self.variables())
         self._log_from = self._log_file.stat().st_size if self._log_file.exists() else 0
@@ -339,6 +340,13 @@ class SimWorld:
             raise WorldError("void: the guard's store was away, and nobody was seen to ask for it")
         self.saw(f"the guard's store refused {store.refused} commands")
 
+    def empty_store(self) -> None:
+        """As FLUSHALL does."""
+        kept = self._product.store.empty()
+        if not kept:
+            raise WorldError("void: the guard's store had nothing to lose")
+        self.saw(f"the guard's store lost {kept} keys")
+
     def differences(self) -> Sequence[str]:
         """Where the guard's rules in Lua and in Python came to different ends, since last asked."""
         return self._product.store.differences()
@@ -358,7 +366,7 @@ class SimWorld:
         if thread_id not in self._zep.store.threads:
             return []
         return [
-            StoredMessage(role=message.role, content=message.content)
+            StoredMessage(role=message.role, content=message.content, at=message.created_at)
             for message in self._zep.store.messages_of(thread_id)
         ]
 
@@ -397,9 +405,10 @@ class SimWorld:
         """Have the chat worker's own guard read in a lane, which stands still while its call is under way."""
         guard, reads = self._product.chat, self._reads
         thread_id, person = self.thread_id(thread), self._person
-        self._clock.start_lane(
+        lane = self._clock.start_lane(
             lambda: reads.append(guard.read_context(user_id=person, thread_id=thread_id).status), done=lambda: None
         )
+        self._reading.append(lane)
         self._reads_begun += 1
         if len(self._reads) == self._reads_begun:
             raise WorldError(f"void: the read of {thread} was over as soon as it began: {self._reads[-1]}")
@@ -411,7 +420,18 @@ class SimWorld:
         while len(self._reads) < self._reads_begun:
             self._clock.sleep(_POLL_S)
         ended, self._reads, self._reads_begun = self._reads, [], 0
+        self._reading.clear()
         return ended
+
+    def kill_reads(self) -> None:
+        """Leave them where they stand, for ever, and start the chat worker anew."""
+        if self._reads or not self._reading:
+            raise WorldError("void: no read was under way when its worker was killed")
+        for lane in self._reading:
+            lane.leave()
+        self._reading.clear()
+        self._reads_begun = 0
+        self.kill("celery_chat_worker")
 
     def processes(self) -> Mapping[str, int]:
         """Virtual pids, new after a restart; 0 for a program that does not run."""

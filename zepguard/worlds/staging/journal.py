@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from chaos.errors import ChaosError
 from chaos.fakezep_admin import FakeZepAdmin
 from zepguard.worlds.staging.config import StagingConfig
+from zepguard.worlds.stored import read_stored
 from zepguard.worlds.world import StoredMessage, WorldError
 
 __all__ = ["Journal"]
@@ -78,7 +79,7 @@ class Journal:
                 messages = admin.stored_messages(thread_id)
         except ChaosError as error:
             raise WorldError(str(error)) from error
-        return [StoredMessage(role=message["role"], content=message["content"]) for message in messages]
+        return [read_stored(message) for message in messages]
 
     def _admin(self, purpose: str) -> FakeZepAdmin:
         fakezep = self._config.needed(self._config.fakezep, "[fakezep]", purpose)
