@@ -437,6 +437,22 @@ local function acquire_trial()
   done('granted')
 end
 
+local function is_count(value)
+  local number = tonumber(value)
+  return number and math.abs(number) < 2 ^ 53 and not string.find(value, '[xX]')
+end
+
+local function is_word(value) return value == '' or string.match(value, '^[%a_][%w_]*$') end
+
+-- What cannot be a record's, as another hand wrote it: each is set to its start, which an argument gives.
+local function make_readable()
+  for name, start in pairs(arg) do
+    local field = string.match(name, '^start%.(.+)$')
+    local value = field and record[field]
+    if value and not (start == '' and is_word or is_count)(value) then set(field, start) end
+  end
+end
+
 if event == 'report' then
   report()
   pause_thread()
@@ -446,6 +462,7 @@ elseif event == 'force' then
 elseif event == 'expire' then
   expire()
 elseif event == 'clear' then
+  make_readable()
   clear()
 elseif event == 'reset_failures' then
   reset_failures()

@@ -29,7 +29,7 @@ from guard.core.events import (
     ResetFailures,
 )
 from guard.core.modes import check_ttl_s
-from guard.core.record import decode_record, encode_record
+from guard.core.record import EMPTY, decode_record, encode_record
 from guard.core.table import Pause, rule_for
 from guard.errors import StoreUnavailable
 from guard.store.protocol import CONTEXT_CHARACTERS_MAX, VERSION_TTL_S, WORKER_TTL_S, Applied, Kept, ThreadEntry
@@ -42,6 +42,8 @@ COMMANDS = (
 """What a user of the store must be allowed to run, as the ACL writes it."""
 
 _NOT_OURS = "check ZEPGUARD_NAMESPACE, then `zep_mode --clear`"
+
+_STARTS: dict[str, object] = {f"start.{name}": text for name, text in encode_record(EMPTY).items()}
 
 SCRIPT = files("guard.store").joinpath("transition.lua").read_text(encoding="utf-8")
 
@@ -126,7 +128,7 @@ def _arguments(event: Event, policy: Policy) -> tuple[str, dict[str, object]]:
         case Expire():
             return "expire", {"generation": event.generation, "worker_ttl_s": WORKER_TTL_S}
         case Clear():
-            return "clear", {}
+            return "clear", _STARTS
         case ResetFailures():
             return "reset_failures", {}
         case GiveUp():
@@ -208,6 +210,12 @@ def is_wrong_type(error: Exception) -> bool:
     return isinstance(error, redis.ResponseError) and "WRONGTYPE" in str(error)
 
 
+def _is_not_a_number(error: Exception) -> bool:
+    """Whether the script stumbled over a field of the record, in Lua's words."""
+    said = str(error)
+    return isinstance(error, redis.ResponseError) and ("attempt to " in said or "bad argument #" in said)
+
+
 def _told(error: Exception) -> str:
     """What happened, and what to do about it."""
     what = f"the guard's store did not answer ({type(error).__name__}: {error})"
@@ -215,6 +223,6 @@ def _told(error: Exception) -> str:
         return f"{what}; on the keys of ZEPGUARD_NAMESPACE its user needs {COMMANDS}"
     if isinstance(error, redis.AuthenticationError):
         return f"{what}; check user and password in GUARD_REDIS_URL"
-    if is_wrong_type(error):
+    if is_wrong_type(error) or _is_not_a_number(error):
         return f"the guard's store holds something that is not the guard's ({error}); {_NOT_OURS}"
     return f"{what}; check GUARD_REDIS_URL and the server"

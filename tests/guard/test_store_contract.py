@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +29,7 @@ from guard.core.events import (
 )
 from guard.core.machine import step
 from guard.core.modes import Mode, Reason
-from guard.core.record import EMPTY, decode_record
+from guard.core.record import EMPTY, decode_record, encode_record
 from guard.core.table import Operation, Outcome, Pause, Phase
 from guard.core.worker import Worker
 from guard.errors import HoldOutOfRange, StoreUnavailable
@@ -330,6 +331,43 @@ def test_a_key_of_another_type_is_a_store_that_cannot_be_used(valkey: redis.Redi
     assert store.apply(Clear()).record.generation == 1
     store.beat(Worker(name="w", program="p", pid=1, base=Mode.OFF))
     assert [worker.name for worker in store.workers()] == ["w"]
+
+
+_NO_COUNTS = ["hello", "", "nan", "-inf", "1e400", "9" * 400, "0x1F", "1e300", "\0", "\u0663", b"\xff"]
+_NO_WORDS = ["two words", "\0", b"\xff"]
+
+
+@pytest.mark.parametrize("field", [*encode_record(EMPTY), "trend"])
+def test_a_clear_makes_a_record_readable_whatever_stands_in_a_field(
+    valkey: redis.Redis, namespace: str, field: str
+) -> None:
+    """The error says to clear; and all that can be read is kept."""
+    is_text = encode_record(EMPTY).get(field, "") == ""
+    for value in _NO_WORDS if is_text else _NO_COUNTS:
+        valkey.delete(f"{namespace}:mode")
+        store = RedisStore(valkey, namespace=namespace)
+        store.apply(Force(reason=Reason.ROLLBACK, ttl_s=60.0, operator=True))
+        valkey.hset(f"{namespace}:mode", "restores", "7")
+        valkey.hset(f"{namespace}:mode", "of_a_later_release", "two words")
+        valkey.hset(f"{namespace}:mode", field, value)
+        with suppress(StoreUnavailable):
+            store.apply(Force(reason=Reason.AUTH, ttl_s=60.0, operator=True))
+        store.apply(Clear())
+        record = store.snapshot().record
+        assert record.reason is None
+        assert record.restores == (0 if field == "restores" else 7)
+        assert valkey.hget(f"{namespace}:mode", "of_a_later_release") == "two words"
+        for operation in Operation:
+            store.apply(report("timeout", store.snapshot(), operation=operation))
+        store.apply(Force(reason=Reason.AUTH, ttl_s=60.0))
+        assert store.apply(Clear()).record.generation == record.generation + 2
+
+
+def test_what_no_step_can_be_made_with_is_told_with_the_remedy(valkey: redis.Redis, namespace: str) -> None:
+    store = RedisStore(valkey, namespace=namespace)
+    valkey.hset(f"{namespace}:mode", "generation", "hello")
+    with pytest.raises(StoreUnavailable, match="zep_mode --clear"):
+        store.apply(Force(reason=Reason.MANUAL, ttl_s=60.0))
 
 
 def test_a_thread_of_another_type_keeps_no_persons_contexts_alive(valkey: redis.Redis, namespace: str) -> None:
