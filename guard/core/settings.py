@@ -65,7 +65,9 @@ def _boolean(variable: Variable, text: str) -> bool:
     raise variable.refuse(text, "is no boolean; write true or false")
 
 
-def _text(variable: Variable, text: str) -> str:
+def _path(variable: Variable, text: str) -> str:
+    if "\0" in text:
+        raise variable.refuse(text, "holds a NUL, which no file's name can; leave it out")
     return text.strip()
 
 
@@ -78,7 +80,7 @@ def _key(variable: Variable, text: str) -> str:
 
 def _name(variable: Variable, text: str) -> str:
     word = text.strip()
-    if not word or any(c.isspace() for c in word):
+    if not word or any(c.isspace() or not c.isprintable() for c in word):
         raise variable.refuse(text, "must be a word without spaces, such as zepguard or zepguard:staging")
     return word
 
@@ -390,7 +392,7 @@ VARIABLES: tuple[Variable, ...] = (
         "log_file",
         "",
         "path",
-        _text,
+        _path,
         "File of the JSON log lines. Empty: standard error.",
     ),
 )

@@ -145,10 +145,15 @@ def test_a_count_is_a_whole_number() -> None:
         read_settings({"ZEPGUARD_FAILURE_THRESHOLD": "2.5"})
 
 
-@pytest.mark.parametrize("text", ["", " ", "two words"])
+@pytest.mark.parametrize("text", ["", " ", "two words", "half\udcff", "nul\0"])
 def test_a_namespace_is_one_word(text: str) -> None:
     with pytest.raises(SettingsError, match="ZEPGUARD_NAMESPACE="):
         read_settings({"ZEPGUARD_NAMESPACE": text})
+
+
+def test_a_log_files_name_holds_no_nul() -> None:
+    with pytest.raises(SettingsError, match="ZEPGUARD_LOG_FILE=.*leave it out"):
+        read_settings({"ZEPGUARD_LOG_FILE": "a\0b"})
 
 
 @pytest.mark.parametrize("key", [None, "", "  "])
