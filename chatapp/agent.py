@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["APOLOGY", "NO_MEMORY", "compose", "current_facts"]
+__all__ = ["APOLOGY", "NO_MEMORY", "AgentDown", "compose", "current_facts"]
 
 APOLOGY = "I am sorry, something went wrong on my side. Please try again."
 """The reply when the agent itself fails."""
@@ -17,6 +17,10 @@ _FACTS_MAX = 20
 
 _FACTS = re.compile(r"<FACTS>\n(.*?)</FACTS>", re.DOTALL)
 _DATES = re.compile(r" \((?P<range>[^()]* - (?P<end>[^()]*))\)$")
+
+
+class AgentDown(Exception):
+    """The agent cannot answer; as with a language model's own errors, the text quotes the person."""
 
 
 def current_facts(context: str) -> list[str]:

@@ -7,12 +7,24 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-__all__ = ["broker_url", "number", "number_or_default", "secret", "text"]
+__all__ = ["broker_url", "number", "number_or_default", "secret", "text", "yes"]
 
 
 def text(name: str, default: str = "") -> str:
     """The variable's value without surrounding blanks, or the default if it is unset or empty."""
     return os.environ.get(name, "").strip() or default
+
+
+def yes(name: str) -> bool:
+    """Whether the variable is ``true``; unset it is not.
+
+    Raises:
+        ImproperlyConfigured: with the variable, its value and what it may hold.
+    """
+    value = text(name, "false")
+    if value not in ("true", "false"):
+        raise ImproperlyConfigured(f"{name}={value!r} is neither; write true or false")
+    return value == "true"
 
 
 def number(name: str, default: float, *, lowest: float, highest: float) -> float:

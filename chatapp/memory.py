@@ -39,9 +39,11 @@ def has_memory(thread_id: str) -> bool:
     return in_share(thread_id, settings.CHATAPP_MEMORY_SHARE)
 
 
-def read_context(*, user_id: str, thread_id: str) -> ContextResult:
-    """Read what memory knows, for a thread that has one."""
-    return service().read_context(user_id=user_id, thread_id=thread_id) if has_memory(thread_id) else NO_MEMORY
+def read_context(*, user_id: str, thread_id: str, by: MemoryService | None = None) -> ContextResult:
+    """Read what memory knows, for a thread that has one; by this process's service if none is given."""
+    if not has_memory(thread_id):
+        return NO_MEMORY
+    return (by or service()).read_context(user_id=user_id, thread_id=thread_id)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ CHATAPP_TURN_RESEND_S   1                                  first wait for a work
 CHATAPP_TURN_DEADLINE_S 5                                  a turn not answered by then is a 503
 CHATAPP_TURNS_MAX       256                                turns that one web process has open at once
 CHATAPP_MEMORY_SHARE    1                                  share of threads with memory; see ``memory_share.py``
+CHATAPP_AGENT_FAILS     false                              true: the agent fails at each turn, for drills
 ZEP_TIMEOUT_MS          1500                               the guard's; a worker may be silent that long
 ZEPGUARD_LOG_FILE       none: standard error               JSON log lines
 ZEPGUARD_PROGRAM        by program                         name of the program to the guard, such as ``uvicorn``
@@ -44,6 +45,7 @@ CHATAPP_TURN_SILENCE_S = (  # a bad timeout is the guard's to refuse
 )
 CHATAPP_TURNS_MAX = int(environment.number("CHATAPP_TURNS_MAX", 256, lowest=1, highest=10_000))
 CHATAPP_MEMORY_SHARE = environment.number("CHATAPP_MEMORY_SHARE", 1, lowest=0, highest=1)
+CHATAPP_AGENT_FAILS = environment.yes("CHATAPP_AGENT_FAILS")
 
 CELERY_BROKER_URL = environment.broker_url("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
 CHATAPP_LOG_FILE = environment.text("ZEPGUARD_LOG_FILE")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from django.conf import settings
+
 from chatapp import agent
 from chatapp.turns.claims import Answered, Claim, claim, finish
 from chatapp.turns.events import Done, Failed, MemoryNote, NotYours, Said, Started, Token
@@ -16,6 +18,12 @@ __all__ = ["answer"]
 
 
 Compose = Callable[[str, str], Iterable[str]]
+
+
+def _compose(message: str, context: str) -> Iterable[str]:
+    if settings.CHATAPP_AGENT_FAILS:
+        raise agent.AgentDown(f"no answer to {message!r}")
+    return agent.compose(message, context)
 
 
 class Post(Protocol):
@@ -37,7 +45,7 @@ def answer(
     supersedes: int,
     read_context: ReadContext,
     post: Post,
-    compose: Compose = agent.compose,
+    compose: Compose = _compose,
 ) -> bool:
     """Answer one turn as ``attempt``; True if this attempt committed the reply.
 

@@ -39,7 +39,7 @@ class FirstToken:
         *,
         path: str,
         observe: Callable[[float], object],
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] = lambda: time.perf_counter(),  # looked up each time: a simulation has its own
     ) -> None:
         self._app = app
         self._path = path

@@ -16,6 +16,7 @@ _HEAD = """\
 <FACTS>
 """
 _TAIL = "</FACTS>"
+_NO_LONGER = "no longer "
 
 
 def fact_of(message: Message, chars_max: int) -> Fact | None:
@@ -33,8 +34,18 @@ def newest_ready(facts: Sequence[Fact], now: float, count_max: int) -> list[Fact
 
 
 def context_block(facts: Iterable[Fact]) -> str:
-    """The block in the documented shape (contract section 7), one line a fact; empty when there is none."""
-    lines = [f"  - {fact.text} ({_date(fact.valid_from)} - present)\n" for fact in facts]
+    """The block in the documented shape (contract section 7), one line a fact; empty when there is none.
+
+    Args:
+        facts: newest first. "I no longer live in Girne" ends "I live in Girne" (section 6, rule 4).
+    """
+    lines, ended = [], dict[str, float]()
+    for fact in facts:
+        text = fact.text.casefold()
+        until = _date(ended[text]) if text in ended else "present"
+        lines.append(f"  - {fact.text} ({_date(fact.valid_from)} - {until})\n")
+        if _NO_LONGER in text:
+            ended[text.replace(_NO_LONGER, "", 1)] = fact.valid_from
     return _HEAD + "".join(lines) + _TAIL if lines else ""
 
 

@@ -30,6 +30,18 @@ def test_a_number_that_cannot_be_is_refused_with_its_name_and_value(
         environment.number("CHATAPP_TURN_RESEND_S", 1, lowest=0, highest=60)
 
 
+@pytest.mark.parametrize(("value", "told"), [("true", True), ("false", False), ("", False)])
+def test_a_switch_is_on_or_off(value: str, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATAPP_AGENT_FAILS", value)
+    assert environment.yes("CHATAPP_AGENT_FAILS") is told
+
+
+def test_a_switch_that_is_neither_is_refused_with_its_name_and_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATAPP_AGENT_FAILS", "yes")
+    with pytest.raises(ImproperlyConfigured, match="CHATAPP_AGENT_FAILS='yes' is neither; write true or false"):
+        environment.yes("CHATAPP_AGENT_FAILS")
+
+
 def test_a_short_secret_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHATAPP_JWT_SECRET", "hunter2")
     with pytest.raises(ImproperlyConfigured, match="CHATAPP_JWT_SECRET has 7 characters") as refused:

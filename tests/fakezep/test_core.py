@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakezep import Delivery, Exchange, FakeZep, Fault, Kind, Latency, Request, Settings
-from fakezep.core import AdminApi, RateWindow
+from fakezep.core import AdminApi, RateWindow, context_block
+from fakezep.core._store import Fact
 
 NOON = 1_700_000_000.0
 ROLES = ("norole", "system", "assistant", "user", "function", "tool")
@@ -419,3 +420,18 @@ def test_jitter_spreads_the_delay_around_its_middle_and_never_below_zero(
     drawn = [latency.draw(rng) for _ in range(20)]
     assert all(max(0.0, seconds - jitter_s) <= delay_s <= seconds + jitter_s for delay_s in drawn)
     assert len(set(drawn)) > 1
+
+
+def test_a_fact_that_somebody_takes_back_has_ended_and_one_said_anew_holds() -> None:
+    said = ["I live in Girne", "I have two dogs", "I no longer live in Girne", "i live in girne"]
+    facts = [
+        Fact(text=text, message_uuid=str(at), valid_from=float(at), ready_at=0.0) for at, text in enumerate(said, 1)
+    ]
+    lines = [line.strip() for line in context_block(reversed(facts)).splitlines() if line.startswith("  - ")]
+    # The newest first: said anew, taken back, the dogs, and the first.
+    assert [line.rpartition(" - ")[2] for line in lines] == [
+        "present)",
+        "present)",
+        "present)",
+        "1970-01-01 00:00:03+00:00)",
+    ]

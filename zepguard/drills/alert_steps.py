@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pytest_bdd import parsers
 
-from zepguard.drills.answers import app_answers
+from zepguard.drills.answers import app_answers, pages_answer
 from zepguard.drills.panels import dashboard_shows
 from zepguard.drills.phrases import given, then, when
 from zepguard.drills.scraped import Scraped
@@ -207,6 +207,7 @@ _LOOKS: Mapping[str, Look] = {
     "the checklist's numbers decide": _numbers_decide,
     "the dashboard shows": dashboard_shows,
     "the app answers": app_answers,
+    "the app's pages answer": pages_answer,
 }
 
 

@@ -531,10 +531,10 @@ def not_there(world: World, text: str, place: str | None) -> None:
         world.saw("not in the outbox")
 
 
-@then(parsers.parse('the last answer has "{text}"'))
-def answer_has(drill: Drill, text: str) -> None:
+@then(parsers.re(r'the last answer (?P<how>has|has not) "(?P<text>[^"]+)"'))
+def answer_has(drill: Drill, how: str, text: str) -> None:
     """As the person reads it."""
-    assert text in drill.turns[-1].reply, drill.turns[-1].reply
+    assert (text in drill.turns[-1].reply) is (how == "has"), drill.turns[-1].reply
 
 
 @then(parsers.parse('the guard gives "{person}" no context of thread "{thread}" without asking Zep'))

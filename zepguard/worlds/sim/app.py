@@ -6,11 +6,11 @@ import contextlib
 import io
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import django
-from django.db import connections
+from django.db import DataError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client, override_settings
 
@@ -19,7 +19,7 @@ from guard.service import MemoryService
 from zepguard.stack.environment import clean_environment
 from zepguard.worlds.world import CommandResult
 
-__all__ = ["JWT_SECRET", "Database", "client", "environment", "run_zep_mode", "set_up"]
+__all__ = ["JWT_SECRET", "Database", "client", "environment", "run_zep_mode", "set_up", "take_settings"]
 
 JWT_SECRET = "virtual persons only: no token made with this opens a real door"
 _SETTINGS = {
@@ -51,6 +51,14 @@ def set_up() -> Iterator[None]:
         yield
 
 
+def take_settings(variables: Mapping[str, str]) -> None:
+    """Have the app go by what these variables say of its own settings; what they do not name has its default."""
+    from django.conf import settings
+
+    settings.CHATAPP_MEMORY_SHARE = float(variables.get("CHATAPP_MEMORY_SHARE", "1"))
+    settings.CHATAPP_AGENT_FAILS = variables.get("CHATAPP_AGENT_FAILS") == "true"
+
+
 def client() -> Client:
     """A client of the views; what a view raises becomes the answer that a person would get."""
     return Client(raise_request_exception=False)
@@ -69,6 +77,7 @@ class Database:
         )
         self._connection.inc_thread_sharing()  # lanes use it too, never at the same time
         self._before = connections["default"]
+        self._refusal: _Refusal | None = None
 
     def open(self) -> None:
         """Put it in place."""
@@ -88,6 +97,23 @@ class Database:
         """Use it in the calling thread."""
         connections["default"] = self._connection
 
+    def refuse(self, what: str) -> None:
+        """Refuse ``requests``: to accept a message, and health checks; or ``replies`` alone, when they are committed.
+
+        All else passes: what a delivery does without its table is not the chat's.
+        """
+        self.mend()
+        self._refusal = _Refusal(what)
+        self._connection.execute_wrappers.append(self._refusal)
+
+    def mend(self) -> int | None:
+        """Refuse nothing any more; how many requests were refused, or None if none were to be."""
+        refusal, self._refusal = self._refusal, None
+        if refusal is None:
+            return None
+        self._connection.execute_wrappers.remove(refusal)
+        return refusal.refused
+
     def close(self) -> None:
         """Give it up, and put the configured one back."""
         connections["default"] = self._before
@@ -96,6 +122,23 @@ class Database:
         if raw is not None:
             raw.close()
             self._connection.connection = None
+
+
+class _Refusal:
+    """Around each statement of a connection; its error quotes the values, as PostgreSQL's do."""
+
+    def __init__(self, what: str) -> None:
+        from guard.django.models import OutboxMessage
+
+        outbox = f"INSERT INTO {OutboxMessage._meta.db_table} "
+        self._refuses = {"requests": ("SELECT 1", outbox), "replies": ('UPDATE "chatapp_',)}[what]
+        self.refused = 0
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith(self._refuses):
+            self.refused += 1
+            raise DataError(f"cannot {sql}: {params}")
+        return execute(sql, params, many, context)
 
 
 def run_zep_mode(

@@ -1,4 +1,7 @@
-"""One request to world sim's chat app as anybody may send it: with whichever token, answered at once or in pieces."""
+"""One request to world sim's chat app as anybody may send it: with whichever token, answered at once or in pieces.
+
+It goes through the web's own ASGI layers, which a test client of Django leaves out.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Answer", "ask"]
+import httpx
+
+__all__ = ["Answer", "ask", "look"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What came: the status, the JSON body or the last event's data, and of a stream its frames as they came."""
+    """What came: status, headers, the JSON body or the last event's data, and of a stream its frames as they came.
+
+    A body of another kind is under ``text``.
+    """
 
     status: int
+    headers: Mapping[str, str]
     told: Mapping[str, Any]
     frames: tuple[tuple[str, Mapping[str, Any]], ...] = field(default=())
 
 
-def ask(message: str, *, person: str, thread_id: str, stream: bool, token_age_s: float = 0.0) -> Answer:
+def ask(message: str, *, person: str, thread_id: str, stream: bool, token: str = "good") -> Answer:
     """POST a message in the open world sim.
 
     Args:
@@ -28,41 +37,62 @@ def ask(message: str, *, person: str, thread_id: str, stream: bool, token_age_s:
         person: whose token is shown; without one if empty.
         thread_id: as the app knows it.
         stream: ask for server-sent events.
-        token_age_s: seconds since the token was made, which lasts an hour.
+        token: ``good``, ``old`` (of two hours ago, for one), ``endless`` (without an end) or ``forged``.
 
     Raises:
         ValueError: the answer is neither JSON nor whole frames of JSON.
     """
+    return look(
+        "POST",
+        "/api/chat/",
+        body={"message": message, "thread_id": thread_id},
+        token=_token(person, token) if person else "",
+        accept="text/event-stream;q=1.0, application/json" if stream else "application/json",
+    )
+
+
+def look(
+    method: str, path: str, *, token: str = "", accept: str = "*/*", body: Mapping[str, str] | None = None
+) -> Answer:
+    """Ask the open world sim for one of its pages.
+
+    Raises:
+        ValueError: a stream has a frame that is not whole.
+    """
     from asgiref.sync import async_to_sync
-    from django.test import AsyncClient
 
-    headers = {"Accept": "text/event-stream" if stream else "application/json"}
-    if person:
-        headers["Authorization"] = f"Bearer {_token(person, token_age_s)}"
+    headers = {"Accept": accept, **({"Authorization": f"Bearer {token}"} if token else {})}
 
-    async def sent() -> Answer:
-        answer: Any = await AsyncClient(raise_request_exception=False).post(
-            "/api/chat/",
-            data=json.dumps({"message": message, "thread_id": thread_id}),
-            content_type="application/json",
-            headers=headers,
-        )
-        if not answer.streaming:
-            return Answer(status=answer.status_code, told=json.loads(answer.content))
-        frames = _frames(b"".join([piece async for piece in answer.streaming_content]))
-        return Answer(status=answer.status_code, told=frames[-1][1], frames=frames)
+    async def sent() -> httpx.Response:
+        from chatapp.asgi import application
 
-    answer: Answer = async_to_sync(sent)()
-    return answer
+        transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type]  # httpx has a wider scope
+        async with httpx.AsyncClient(transport=transport, base_url="http://web.sim") as client:
+            return await client.request(method, path, headers=headers, json=body)
+
+    return _answer(async_to_sync(sent)())
 
 
-def _token(person: str, age_s: float) -> str:
+def _answer(response: httpx.Response) -> Answer:
+    kind = response.headers.get("content-type", "")
+    frames = _frames(response.content) if kind.startswith("text/event-stream") else ()
+    told = frames[-1][1] if frames else _told(response.text, kind)
+    return Answer(status=response.status_code, headers=response.headers, told=told, frames=frames)
+
+
+def _told(text: str, kind: str) -> Mapping[str, Any]:
+    return dict(json.loads(text)) if kind == "application/json" else {"text": text}
+
+
+def _token(person: str, kind: str) -> str:
     import jwt
 
     from zepguard.worlds.sim.app import JWT_SECRET
 
-    made = int(time.time() - age_s)
-    return jwt.encode({"sub": person, "iat": made, "exp": made + 3600}, JWT_SECRET, algorithm="HS256")
+    made = int(time.time()) - (7200 if kind == "old" else 0)
+    ends = {} if kind == "endless" else {"exp": made + 3600}
+    secret = "a stranger's own: long enough, and not ours" if kind == "forged" else JWT_SECRET
+    return jwt.encode({"sub": person, "iat": made, **ends}, secret, algorithm="HS256")
 
 
 def _frames(body: bytes) -> tuple[tuple[str, Mapping[str, Any]], ...]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from asgiref.sync import sync_to_async
 
+from chatapp.memory import read_context
 from chatapp.turns.answering import answer
 from chatapp.turns.asking import Carrier
 from chatapp.turns.events import Said, decode, encode
@@ -32,6 +34,10 @@ class InPlace:
         worker: gives the chat worker's service, or None while it does not run.
         sleep: lets virtual time pass.
         answered: called when an answer is committed (the nudge).
+
+    Attributes:
+        loses_next: what the worker says next of a turn does not arrive; false again once it was lost.
+        lost: how often that was so.
     """
 
     def __init__(
@@ -45,6 +51,8 @@ class InPlace:
         self._sleep = sleep
         self._answered = answered
         self._queue: list[_Task] = []
+        self.loses_next = False
+        self.lost = 0
 
     @property
     def carrier(self) -> Carrier:
@@ -72,8 +80,11 @@ class InPlace:
             task.question,
             attempt=task.attempt,
             supersedes=task.supersedes,
-            read_context=worker.read_context,
+            read_context=partial(read_context, by=worker),
             post=lambda *events: said.extend(map(encode, events)),
         ):
             self._answered()
+        if self.loses_next:
+            self.loses_next, self.lost = False, self.lost + 1
+            return []
         return [(task.attempt, decode(one)) for one in said]

@@ -51,12 +51,12 @@ class Product:
         self._next_pid = count(_FIRST_PID)
         self._running: dict[str, MemoryService] = {}
         self.deliveries = Deliveries(clock, lambda: self._running.get(_DELIVERY), draw=random.Random(2).random)
-        self._in_place = InPlace(lambda: self._running.get(_CHAT), sleep=clock.sleep, answered=self.deliveries.nudge)
+        self.between = InPlace(lambda: self._running.get(_CHAT), sleep=clock.sleep, answered=self.deliveries.nudge)
 
     @property
     def carrier(self) -> Carrier:
         """Carries the web's questions to the chat worker."""
-        return self._in_place.carrier
+        return self.between.carrier
 
     @property
     def web(self) -> MemoryService:

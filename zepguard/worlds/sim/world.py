@@ -74,9 +74,9 @@ class SimWorld:
         self._closing.enter_context(app.environment())
         self._closing.enter_context(app.set_up())
         _import_early()
-        database = app.Database()
-        database.open()
-        self._closing.callback(database.close)
+        self._database = app.Database()
+        self._database.open()
+        self._closing.callback(self._database.close)
         self._write_log()
         frozen = FrozenTime()
         frozen.start()
@@ -146,6 +146,8 @@ class SimWorld:
         self.set_latency(ZEP_LATENCY_S)
         for undo in (
             self.put_store_back,
+            self.mend_database,
+            self._answer_lost,
             self._faults_receipted,
             self._faults_off,
             self._variables_back,
@@ -245,7 +247,10 @@ class SimWorld:
         self._product.variables.update(changes)
 
     def restart_worker(self) -> None:
-        """Restart both workers; takes a virtual second."""
+        """Restart both workers; takes a virtual second. The app's own settings are this process's, and read anew."""
+        from zepguard.worlds.sim.app import take_settings
+
+        take_settings(self._product.variables)
         self._product.restart_workers()
 
     def kill(self, program: str) -> None:
@@ -346,6 +351,31 @@ class SimWorld:
         if not kept:
             raise WorldError("void: the guard's store had nothing to lose")
         self.saw(f"the guard's store lost {kept} keys")
+
+    def break_database(self, what: str) -> None:
+        """Have the app's database refuse ``requests``, or ``replies`` alone."""
+        self._database.refuse(what)
+
+    def mend_database(self) -> None:
+        """Have it refuse nothing; WorldError if it was to, and nobody asked meanwhile."""
+        refused = self._database.mend()
+        if refused == 0:
+            raise WorldError("void: the app's database was to refuse, and nobody was seen to ask it")
+        if refused:
+            self.saw(f"the app's database refused {refused} statements")
+
+    def lose_next_answer(self) -> None:
+        """What the chat worker says next does not reach the web."""
+        self._product.between.loses_next = True
+
+    def _answer_lost(self) -> None:
+        between = self._product.between
+        lost, waits = between.lost, between.loses_next
+        between.lost, between.loses_next = 0, False
+        if waits:
+            raise WorldError("void: an answer was to be lost on its way to the web, and none was sent")
+        if lost:
+            self.saw(f"{lost} answers lost on their way to the web")
 
     def differences(self) -> Sequence[str]:
         """Where the guard's rules in Lua and in Python came to different ends, since last asked."""
