@@ -152,7 +152,7 @@ def test_a_namespace_is_one_word(text: str) -> None:
 
 
 def test_a_log_files_name_holds_no_nul() -> None:
-    with pytest.raises(SettingsError, match="ZEPGUARD_LOG_FILE=.*leave it out"):
+    with pytest.raises(SettingsError, match=r"ZEPGUARD_LOG_FILE=.*leave it out"):
         read_settings({"ZEPGUARD_LOG_FILE": "a\0b"})
 
 
