@@ -1,7 +1,12 @@
 """``zepguard report`` and ``zepguard checklist``, as somebody types them."""
 
+import errno
 import json
 import os
+import resource
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +113,33 @@ def test_the_checklist_as_markdown_is_all_that_is_printed(reports: Path, capsys:
     text = capsys.readouterr().out
     assert text.startswith("# Go-live checklist, filled in\n")
     assert "- [x] ✓ **ops-status**" in text
+
+
+def small_files() -> None:
+    """What is left of a full disk, for anybody to try: no file may grow over 20 kB."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+
+def test_where_the_report_does_not_fit_the_verdict_is_told_and_nothing_is_spoilt(tmp_path: Path) -> None:
+    simulate = [sys.executable, "-m", "zepguard", "simulate", "--seeds", "1", "--report", str(tmp_path / "run")]
+    with_room = subprocess.run(simulate, capture_output=True, text=True, check=False, timeout=300)
+    assert with_room.returncode == 0, with_room.stderr
+    before = {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()}
+    assert max(map(len, before.values())) > 20_000
+    full = subprocess.run(simulate, capture_output=True, text=True, check=False, timeout=300, preexec_fn=small_files)
+    assert full.returncode == 5, full.stderr
+    assert "passed: 1 seeds" in full.stdout
+    assert f"cannot be written to {tmp_path / 'run'} (File too large): make room there" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()} == before
+
+
+def test_a_full_disk_elsewhere_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/x")
+
+    monkeypatch.setattr(import_module("zepguard.cli.doctor"), "survey", full)
+    assert run(["doctor"]) == 5
+    assert capsys.readouterr().err == (
+        "Error: No space left on device at /tmp/x: make room, on the disk of the temporary files too.\n"
+    )

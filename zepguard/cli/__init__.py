@@ -6,6 +6,7 @@ that ``zepguard --help`` is quick. What a command raises on purpose ends in an e
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from zepguard.cli.failures import Failure
 from zepguard.exit_codes import INTERRUPTED, ExitCode, exit_code_table
 
 __all__ = ["COMMANDS", "CommandEntry", "cli", "main", "run"]
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +108,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # Who read our output has gone. Python would complain once more when it flushes at exit.
         sys.stdout = None
         return int(ExitCode.NO_GO)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        where = f" at {error.filename}" if error.filename else ""
+        click.echo(f"Error: {error.strerror}{where}: make room, on the disk of the temporary files too.", err=True)
+        return int(ExitCode.ENVIRONMENT)
     return ended if isinstance(ended, int) else int(ExitCode.GO)
 
 

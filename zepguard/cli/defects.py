@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zepguard.cli.failures import failing_as
+from zepguard.cli.failures import failing_as, reporting
 from zepguard.cli.stopping import stoppable
 from zepguard.exit_codes import ExitCode
 
@@ -81,11 +81,12 @@ def defects(
         all_of_them = not wanted and every == 1
         matrix = make_matrix(root, chosen, learnt, jobs=jobs, whole=whole, clean=all_of_them, tell=_tell)
     command = _command(wanted, every, whole=whole, learn=learn)
-    write(report, evidence_of(matrix, command=command, started=started))
     _conclude(matrix)
+    with reporting(report, ""):
+        write(report, evidence_of(matrix, command=command, started=started))
+        if json_file is not None:
+            json_file.write_text(json.dumps(matrix.as_json(), indent=2, ensure_ascii=False), encoding="utf-8")
     click.echo(f"report in {report}/index.html")
-    if json_file is not None:
-        json_file.write_text(json.dumps(matrix.as_json(), indent=2, ensure_ascii=False), encoding="utf-8")
     if learn:
         matrix.learnt(learnt).write(folder)
     return int(matrix.exit_code)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zepguard.cli.failures import failing_as
+from zepguard.cli.failures import failing_as, reporting
 from zepguard.cli.in_world import in_world
 from zepguard.cli.options import stack_option, time_scale_option
 from zepguard.cli.stopping import stoppable
@@ -93,8 +93,10 @@ def drill(
             ran = _side_by_side(selectors, time_scale, stacks)
         else:
             ran = _alone(selectors, name, stack, time_scale, staging, quick=quick)
-    _write(report, ran, json_file, command=_command(selectors, name, stacks))
-    click.echo(f"{ran.results['verdict'].upper()}: {len(ran.results['drills'])} drills; report in {report}/index.html")
+    verdict = f"{ran.results['verdict'].upper()}: {len(ran.results['drills'])} drills"
+    with reporting(report, verdict):
+        _write(report, ran, json_file, command=_command(selectors, name, stacks))
+    click.echo(f"{verdict}; report in {report}/index.html")
     return int(ExitCode.ABORTED if ran.evidence.run.interrupted else _EXITS[ran.results["verdict"]])
 
 

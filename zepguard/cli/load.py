@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zepguard.cli.failures import Failure, failing_as
+from zepguard.cli.failures import Failure, failing_as, reporting
 from zepguard.cli.options import stack_option
 from zepguard.cli.stopping import stoppable
 from zepguard.exit_codes import ExitCode
@@ -82,7 +82,8 @@ def load(
             raise Failure("Interrupted: no verdict. What was started has been stopped.", ExitCode.ABORTED) from None
         tested = product()
     judgement = judge(run, chosen, ask(run, chosen))
-    _write(report, run, judgement, _command(run, stage, judged_file), tested, settings)
+    with reporting(report, told(judgement)):
+        _write(report, run, judgement, _command(run, stage, judged_file), tested, settings)
     click.echo(f"{told(judgement)}; report in {report}/index.html")
     return int(EXIT_CODES[judgement.verdict])
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zepguard.cli.failures import Failure, failing_as
+from zepguard.cli.failures import Failure, failing_as, reporting
 from zepguard.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def report(run: str | None, opens: bool, lists: bool, reports: Path) -> int:
             return _list([(folder, read(folder)) for folder in find_runs(reports)], reports)
         folder = _folder(run, reports)
         record = read(folder)
-    write_views(folder, record)
+    with reporting(folder, f"{record.run.command}, finished {record.run.finished}"):
+        write_views(folder, record)
     for stage in record.stages:
         why = "; ".join([*stage.why, *found_good(stage, record.findings)])
         click.echo(f"{stage.verdict.upper():13} {stage.stage}: {why}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zepguard.cli.failures import Failure
+from zepguard.cli.failures import Failure, reporting
 from zepguard.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -82,13 +82,12 @@ def simulate(seeds: int | None, seed: int | None, jobs: int, history: bool, keep
     started = now_text()
     ran = _ran(first, number, jobs, history=history, keep_going=keep_going)
     command = f"zepguard simulate --seed {first} --seeds {number}{' --keep-going' if keep_going else ''}"
-    write(report, evidence_of(ran, command=command, started=started))
+    verdict = f"passed: {number} seeds in {ran.took_s:.1f} s\nhash {ran.digest}"
     if ran.failed:
-        click.echo(f"failed: {len(ran.failed)} of {number} seeds ({', '.join(str(o.seed) for o in ran.failed[:20])})")
-    else:
-        click.echo(f"passed: {number} seeds in {ran.took_s:.1f} s")
-        click.echo(f"hash {ran.digest}")
-    click.echo(f"report in {report}/index.html")
+        verdict = f"failed: {len(ran.failed)} of {number} seeds ({', '.join(str(o.seed) for o in ran.failed[:20])})"
+    with reporting(report, verdict):
+        write(report, evidence_of(ran, command=command, started=started))
+    click.echo(f"{verdict}\nreport in {report}/index.html")
     return int(ExitCode.NO_GO if ran.failed else ExitCode.GO)
 
 

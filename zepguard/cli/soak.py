@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zepguard.cli.failures import Failure, failing_as
+from zepguard.cli.failures import Failure, failing_as, reporting
 from zepguard.cli.stopping import stoppable
 from zepguard.exit_codes import ExitCode
 
@@ -123,8 +124,9 @@ def soak(
         raise Failure("Interrupted: no verdict.", ExitCode.ABORTED) from None
     told = json.dumps(judged.as_json(), indent=2)
     report = report or Path("reports") / f"soak-{scenario}"
-    write(report, evidence_of(judged, checklist, command=_command(what, checklist), started=started))
-    (report / "soak.json").write_text(told + "\n", encoding="utf-8")
+    with reporting(report, told if as_json else _told(judged)):
+        write(report, evidence_of(judged, checklist, command=_command(what, checklist), started=started))
+        (report / "soak.json").write_text(told + "\n", encoding="utf-8")
     click.echo(told if as_json else f"{_told(judged)}\nreport in {report}/index.html")
     return int(_exit_code(judged))
 
@@ -170,9 +172,19 @@ def _held(what: Soak, checklist: Scenario, report: Path | None) -> Judged:
         progress = closing.enter_context(_progress(what.scenario.hours))
         judged = hold(what, checklist, folder, progress=progress.hours, stage=progress.stage)
         if report is not None:
-            report.mkdir(parents=True, exist_ok=True)
-            (report / METRICS_FILE).write_bytes((folder / METRICS_FILE).read_bytes())
+            with reporting(report, _told(judged)):
+                _copy(folder / METRICS_FILE, report)
         return judged
+
+
+def _copy(file: Path, into: Path) -> None:
+    """Whole or not at all: a month's metrics are large."""
+    into.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copyfile(file, into / file.name)
+    except OSError:
+        (into / file.name).unlink(missing_ok=True)
+        raise
 
 
 class _Progress:

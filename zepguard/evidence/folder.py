@@ -47,18 +47,37 @@ def write(folder: Path, evidence: Evidence, *, secrets: Iterable[str] = ()) -> R
     """
     mask = mask_of(evidence, secrets=secrets)
     record = record_of(Evidence.model_validate(masked(_plain(evidence), mask)))
+    files = {EVIDENCE: record.model_dump_json(indent=1) + "\n", **_views(record)}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / EVIDENCE).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    write_views(folder, record)
+    _put(folder, files)
     return record
 
 
 def write_views(folder: Path, record: Record) -> None:
-    """Write what is made from ``evidence.json``: the page, JUnit XML and Cucumber JSON."""
-    (folder / PAGE).write_text(page(record), encoding="utf-8")
-    (folder / "junit.xml").write_text(junit(record), encoding="utf-8")
+    """Write what is made from ``evidence.json``: the page, JUnit XML and Cucumber JSON; raises OSError."""
+    _put(folder, _views(record))
+
+
+def _views(record: Record) -> Mapping[str, str]:
     features = cucumber(record, places=_places())
-    (folder / "cucumber.json").write_text(json.dumps(features, indent=1) + "\n", encoding="utf-8")
+    return {
+        PAGE: page(record),
+        "junit.xml": junit(record),
+        "cucumber.json": json.dumps(features, indent=1) + "\n",
+    }
+
+
+def _put(folder: Path, files: Mapping[str, str]) -> None:
+    """All of the files or none: on a full disk what stood there before stands there still."""
+    new = {name: folder / f".{name}.new" for name in files}
+    try:
+        for name, text in files.items():
+            new[name].write_text(text, encoding="utf-8")
+        for name, file in new.items():
+            file.replace(folder / name)
+    finally:
+        for file in new.values():
+            file.unlink(missing_ok=True)
 
 
 def _plain(evidence: Evidence) -> object:
