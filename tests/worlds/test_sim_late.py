@@ -54,3 +54,51 @@ def test_a_dead_letter_is_in_the_outbox_and_goes_on_when_it_is_sent_again(world:
     world.wait(5)
     assert [one.role for one in world.stored_messages("t")] == ["user", "assistant"]
     world.end()
+
+
+def test_a_killed_worker_says_nothing_more_of_its_read_and_keeps_what_it_held(world: SimWorld) -> None:
+    world.start_fault("late-answer", delay_s=1, count=1)
+    world.zep_mode("--force", "manual", "--ttl", "1")
+    world.wait(1)
+    world.begin_read("t")
+    pid = world.processes()["celery_chat_worker"]
+    world.kill_reads()
+    assert world.processes()["celery_chat_worker"] not in (0, pid)
+    assert world.say("the lease is another's", thread="u").memory["status"] == "skipped"
+    world.wait(4)
+    assert world.say("and now it is over", thread="u").memory["status"] == "fresh"
+    assert world.end_reads() == []
+    world.end()
+
+
+def test_a_kill_with_no_read_under_way_is_void(world: SimWorld) -> None:
+    with pytest.raises(WorldError, match="void: no read was under way"):
+        world.kill_reads()
+
+
+def test_a_store_that_had_nothing_to_lose_is_void(world: SimWorld) -> None:
+    world.say("hello", thread="t")
+    world.empty_store()
+    with pytest.raises(WorldError, match="void: the guard's store had nothing to lose"):
+        world.empty_store()
+
+
+def test_the_end_waits_for_zeps_answer_too_which_the_next_scenario_would_count(world: SimWorld) -> None:
+    from guard.django.models import OutboxMessage
+
+    world.start_fault("latency", latency_ms=1400)
+    world.say("hello", thread="t")
+    while not world.stored_messages("t"):
+        world.wait(0.1)
+    assert OutboxMessage.objects.filter(state="sending").count() == 2
+    world.end()
+    assert OutboxMessage.objects.exclude(state="delivered").count() == 0
+
+
+def test_zep_has_a_message_dated_by_when_it_was_said(world: SimWorld) -> None:
+    world.start_fault("http-429", routes="add_messages")
+    said = world.now()
+    world.say("hello", thread="t")
+    world.wait(30)
+    world.end()
+    assert [round(one.at - said) for one in world.stored_messages("t")] == [0, 0]
