@@ -25,11 +25,20 @@ def check_id(kind: str, value: str) -> str:
     Raises:
         UnsafeId: naming the id and what is wrong with it.
     """
-    return _checked(kind, value)
+    try:
+        return _checked(kind, value)
+    except TypeError:  # of what cannot be looked up, as a list; a check of each call's ids would cost more
+        raise _no_text(kind, value) from None
+
+
+def _no_text(kind: str, value: object) -> UnsafeId:
+    return UnsafeId(f"{kind} id {value!r} is refused: it is of type {type(value).__name__}; give it as a str")
 
 
 @lru_cache(maxsize=2048)
 def _checked(kind: str, value: str) -> str:
+    if not isinstance(value, str):
+        raise _no_text(kind, value)
     if not value or len(value) > ID_CHARACTERS_MAX:
         raise UnsafeId(f"{kind} id of {len(value)} characters is refused: use 1 to {ID_CHARACTERS_MAX}")
     if ".." in value or value == ".":

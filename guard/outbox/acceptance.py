@@ -90,12 +90,14 @@ def prepare(*, user_id: str, thread_id: str, role: str, content: str, rules: Acc
 
     Raises:
         UnsafeId: an id that would ask Zep for another path.
-        MessageRefused: an unknown role; or, where ``rules`` refuse that, too many characters (after redaction).
+        MessageRefused: an unknown role; no text; or, where ``rules`` refuse that, too many characters once redacted.
     """
     check_id("user", user_id)
     check_id("thread", thread_id)
     if role not in ROLES:
         raise MessageRefused(f"role {role!r} is refused: Zep knows {', '.join(sorted(ROLES))}")
+    if not isinstance(content, str):
+        raise MessageRefused(f"content of type {type(content).__name__} is refused: give it as a str")
     redaction = redact(whole_characters(content).replace("\0", REPLACEMENT), regions=rules.regions)
     if rules.long == "refuse" and len(redaction.text) > CHARACTERS_MAX:
         raise MessageRefused(

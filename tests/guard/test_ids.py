@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
 from urllib.parse import unquote
 
 import httpx
@@ -25,6 +27,14 @@ def test_ids_that_zep_takes_are_given_back_unchanged(value: str) -> None:
 )
 def test_ids_that_would_ask_for_another_path_are_refused_by_name(value: str) -> None:
     with pytest.raises(UnsafeId, match=r"^thread id .* is refused: .*use another id$"):
+        check_id("thread", value)
+
+
+@pytest.mark.parametrize("value", [None, 5, b"x", ["x"], ("x",), True])
+def test_an_id_that_is_no_text_is_refused_by_name_and_type(value: Any) -> None:
+    with pytest.raises(
+        UnsafeId, match=rf"thread id {re.escape(repr(value))} .*{type(value).__name__}; give it as a str"
+    ):
         check_id("thread", value)
 
 

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -150,6 +151,12 @@ def test_all_counters_are_there_before_anything_happens() -> None:
         "memory_outbox_unknown_total",
     ):
         assert f"\n{series} 0.0" in told.stdout
+
+
+@pytest.mark.parametrize("content", [None, 5, b"x"])
+def test_content_that_is_no_text_is_refused(content: Any, rules: Acceptance) -> None:
+    with pytest.raises(MessageRefused, match=f"content of type {type(content).__name__} is refused: give it as a str"):
+        prepare(user_id="u", thread_id="t", role="user", content=content, rules=rules)
 
 
 @pytest.mark.parametrize("content", ["half \ud83d a smile", "\udc00", "a\0b"])
