@@ -131,9 +131,7 @@ class SoakedProduct(Product):
         chat, delivery = WORKERS
         self.deliveries = _PollsWhatIsDue(clock, lambda: self._running.get(delivery), draw=random.Random(2).random)
         self.deliveries._rows = _DueRows()
-        self._in_place = _WithoutLoop(
-            lambda: self._running.get(chat), sleep=clock.sleep, answered=self.deliveries.nudge
-        )
+        self.between = _WithoutLoop(lambda: self._running.get(chat), sleep=clock.sleep, answered=self.deliveries.nudge)
 
     def beat(self) -> None:
         """Have each worker say that it lives."""
