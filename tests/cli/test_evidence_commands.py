@@ -50,6 +50,15 @@ def test_runs_are_listed_the_newest_first(reports: Path, capsys: Capture) -> Non
     assert [line.split()[0] for line in lines] == [str(reports / "stack"), str(reports / "sim")]
 
 
+def test_a_folder_that_cannot_be_read_keeps_no_other_from_the_list(reports: Path, capsys: Capture) -> None:
+    (reports / "broken").mkdir()
+    (reports / "broken" / "evidence.json").write_text('{"run": 3')
+    assert run(["report", "--list", "--reports", str(reports)]) == 2
+    said = capsys.readouterr()
+    assert [line.split()[0] for line in said.out.splitlines()] == [str(reports / "stack"), str(reports / "sim")]
+    assert f"{reports / 'broken' / 'evidence.json'} is no evidence of a run" in said.err
+
+
 def test_the_page_is_opened_and_told_of_where_it_cannot_be(
     reports: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from zepguard.cli.failures import Failure, failing_as, reporting
 from zepguard.exit_codes import ExitCode
-
-if TYPE_CHECKING:
-    from zepguard.evidence import Record
 
 __all__ = ["report"]
 
@@ -37,9 +33,9 @@ def report(run: str | None, opens: bool, lists: bool, reports: Path) -> int:
     from zepguard.evidence.folder import PAGE, write_views
     from zepguard.evidence.judging import found_good
 
+    if lists:
+        return _list(find_runs(reports), reports)
     with failing_as(ExitCode.USAGE, NoEvidence):
-        if lists:
-            return _list([(folder, read(folder)) for folder in find_runs(reports)], reports)
         folder = _folder(run, reports)
         record = read(folder)
     with reporting(folder, f"{record.run.command}, finished {record.run.finished}"):
@@ -69,10 +65,19 @@ def _folder(run: str | None, reports: Path) -> Path:
     return folder if folder.is_dir() else folder.parent
 
 
-def _list(runs: list[tuple[Path, Record]], reports: Path) -> int:
-    for folder, record in runs:
+def _list(folders: list[Path], reports: Path) -> int:
+    from zepguard.evidence import NoEvidence, read
+
+    code = ExitCode.GO
+    for folder in folders:
+        try:
+            record = read(folder)
+        except NoEvidence as error:
+            click.echo(f"Error: {error}", err=True)
+            code = ExitCode.USAGE
+            continue
         counts = ", ".join(f"{number} {status}" for status, number in record.counts().items())
         click.echo(f"{folder}  {record.run.finished}  {record.run.command}{f': {counts}' if counts else ''}")
-    if not runs:
+    if not folders:
         click.echo(f"no runs below {reports}: make one with `zepguard drill`")
-    return int(ExitCode.GO)
+    return int(code)
