@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import structlog
 
+from guard.forks import new_lock
 from guard.log_privacy import RedactingFilter, name_of_id, redact_event
 
 __all__ = ["RedactingFilter", "configure", "get_logger", "name_of_id"]
@@ -38,7 +38,7 @@ class _LineFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._lock = Lock()
+        self._lock = new_lock()
         self._opened: _Descriptor | None = None
 
     def __call__(self, *_: Any) -> _LineFile:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from threading import Lock
 from typing import Any
 
 from guard.core.events import Effect, EffectKind
 from guard.core.modes import Reason
 from guard.core.table import Operation, Outcome
 from guard.errors import StoreUnavailable
+from guard.forks import new_lock
 from guard.notices import (
     CallEnded,
     CallSent,
@@ -44,7 +44,7 @@ class Telemetry:
         self._monotonic = monotonic
         self._store_said_at = float("-inf")
         self._store_away = False
-        self._store_lock = Lock()
+        self._store_lock = new_lock()
         self._loaded: Any = None
 
     @property

@@ -6,9 +6,14 @@ are divided by one another carry the same labels (none), and all exist at 0 from
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from inspect import getclosurevars
+from typing import Any
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from guard.core.table import Operation
+from guard.forks import free_in_child
 
 __all__ = [
     "CACHE_HITS",
@@ -88,3 +93,26 @@ _rejections = Counter(
     registry=REGISTRY,
 )
 REJECTED = {operation: _rejections.labels(operation) for operation in Operation}
+
+
+def _locks() -> Iterator[Any]:
+    """The locks of all metrics here, as prometheus-client 0.26 keeps them: it frees none in a forked child."""
+    yield REGISTRY._lock
+    for metric in list(REGISTRY._collector_to_names):
+        yield from _own_locks(metric)
+        for child in list(getattr(metric, "_metrics", {}).values()):
+            yield from _own_locks(child)
+
+
+def _own_locks(metric: Any) -> Iterator[Any]:
+    if hasattr(metric, "_lock"):
+        yield metric._lock
+    values = (getattr(metric, "_value", None), getattr(metric, "_sum", None), *getattr(metric, "_buckets", ()))
+    for value in values:
+        if hasattr(value, "_lock"):
+            yield value._lock
+        elif value is not None:  # one for all, where several processes count into one folder
+            yield getclosurevars(type(value).inc).nonlocals["lock"]
+
+
+free_in_child(_locks)

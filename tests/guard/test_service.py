@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -640,6 +641,57 @@ def test_a_fork_while_another_thread_is_at_work_hangs_no_child(world: World) -> 
     finally:
         leave.set()
         busy.join()
+
+
+_HELD_AT_THE_FORK = """
+import os, signal, sys
+from guard import logs
+from guard.errors import StoreUnavailable
+from guard.metrics import instruments
+from guard.telemetry import Telemetry
+
+logs.configure(sys.argv[1])
+telemetry = Telemetry()
+telemetry.get_ready()
+held = {id(lock): lock for lock in instruments._locks()}
+held = [*held.values(), telemetry._store_lock, logs.structlog.get_config()["logger_factory"]._lock]
+for lock in held:
+    lock.acquire()
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    instruments.READ_REQUESTS.inc()
+    instruments.READ_LATENCY.observe(1.0)
+    instruments.PII_REDACTIONS.labels("email").inc()
+    list(instruments.REGISTRY.collect())
+    telemetry.store_answered(StoreUnavailable("away"))
+    os._exit(0)
+for lock in held:
+    lock.release()
+print(len(held), os.waitpid(child, 0)[1])
+"""
+
+
+@pytest_fork
+@pytest.mark.parametrize("folder", ["", "metrics"])
+def test_a_child_finds_free_what_other_threads_held_at_the_fork(tmp_path: Path, folder: str) -> None:
+    """The locks of metrics, too, whether each process keeps its own or all count into one folder."""
+    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / folder)} if folder else dict(os.environ)
+    if folder:
+        (tmp_path / folder).mkdir()
+    else:
+        environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    done = subprocess.run(
+        [sys.executable, "-c", _HELD_AT_THE_FORK, str(tmp_path / "log")],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    held, status = done.stdout.split()
+    assert (status, int(held) > 3) == ("0", True), done.stderr
+    assert "memory_store_unavailable" in (tmp_path / "log").read_text()
 
 
 def test_nothing_is_made_before_it_is_used() -> None:
