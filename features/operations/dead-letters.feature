@@ -135,3 +135,12 @@ Feature: Dead letters
     And 61 s pass
     And "the fourth" is sent to thread "letter-drill"
     Then thread "letter-drill" has no dead letter
+
+  @roles-idempotency @sim-only
+  Scenario: what cannot be delivered is tried again after 1 s, 2 s, 4 s and so on, and not with each poll
+    When Zep refuses each message with "first", status 409
+    And "first" is sent to thread "letter-drill"
+    And 60 s pass
+    Then memory_zep_write_failures_total has risen by 5 to 8
+    When Zep answers as before
+    Then within 60 s Zep holds all messages of thread "letter-drill", each once and in order

@@ -59,3 +59,13 @@ Feature: An operator's hold
     And memory_mode_forced_total{reason="rollback"} has risen by 1
     And memory_zep_downgrades_total{reason="auth"} has risen by 1
     And every message is answered
+
+  @ops-force
+  Scenario: where memory is switched off, a forced mode does not switch it on
+    When ZEP_ENABLED is set to "false" and celery_chat_worker is restarted
+    And an operator runs zep_mode --force rollback --ttl 900
+    And "hello" is sent to thread "hold-drill"
+    And 5 s pass
+    Then zep_mode --status shows "Effective mode: off"
+    And memory_mode_gauge{mode="off"} is 1
+    And memory_zep_write_requests_total has not risen

@@ -97,7 +97,7 @@ Feature: Operational commands
   Scenario: after --clear the next message reads, whatever the reads before it met
     Given traffic to Zep is blocked
     When 3 messages "test timeout" are sent to thread "ops-drill", 2 s apart
-    Then zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~300s)"
+    Then write_only is forced for 300 s, reason consecutive_failures
     When traffic to Zep is restored
     And an operator runs zep_mode --clear
     And "hello again" is sent to thread "ops-drill-2"
@@ -166,6 +166,12 @@ Feature: Operational commands
     And the log shows memory_failures_reset once
     When 3 messages "test timeout again" are sent to thread "ops-drill-2", 2 s apart
     Then zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~300s)"
+
+  @ops-reset
+  Scenario: zep_mode --reset-failures leaves a forced mode as it is
+    When an operator runs zep_mode --force manual --ttl 600
+    And an operator runs zep_mode --reset-failures
+    Then write_only is forced for 600 s, reason manual
 
   @ops-metrics
   Scenario: GET /api/metrics/ serves mode gauge, downgrades and context failures

@@ -12,6 +12,7 @@ Feature: Drill 3, negative cache
     And 300 s pass
     And "second question" is sent to thread "test-stale"
     Then the last answer has "I live in Girne"
+    And memory_zep_context_cache_hits_total has risen by 1
     When 301 s pass
     And "third question" is sent to thread "test-stale"
     Then the last answer has "(no memory)"

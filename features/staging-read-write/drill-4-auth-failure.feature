@@ -43,7 +43,7 @@ Feature: Drill 4, auth failure
     When "need a 2 bedroom in Girne" is sent to thread "test-auth-drill"
     And 300 s pass
     And "show me more" is sent to thread "test-auth-drill"
-    Then zep_mode --status shows "Forced mode: write_only (reason=probe_failed, remaining=~300s)"
+    Then write_only is forced for 300 s, reason probe_failed
     And memory_zep_downgrades_total{reason="probe_failed"} has risen by 1
     And memory_zep_probes_total{result="failed"} has risen by 1
     And every message is answered
@@ -53,6 +53,7 @@ Feature: Drill 4, auth failure
     When "need a 2 bedroom in Girne" is sent to thread "test-auth-drill"
     Then the log shows zep_auth_failure_auto_downgrade once
     And the log shows memory_mode_forced once
+    And the log shows memory_mode_forced with by guard
     When the former ZEP_API_KEY is set again and celery_chat_worker is restarted
     And 300 s pass
     And "show me more" is sent to thread "test-auth-drill"

@@ -51,8 +51,16 @@ Feature: Drill 5, consecutive failures
     Then zep_mode --status shows "Forced mode: None"
     When celery_chat_worker is restarted
     And "met by another worker" is sent to thread "row-2"
-    Then zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~300s)"
+    Then write_only is forced for 300 s, reason consecutive_failures
     And memory_zep_downgrades_total{reason="consecutive_failures"} has risen by 1
+
+  @drill4-immediate
+  Scenario: where two workers must have failed, an auth failure of one downgrades all the same
+    When ZEP_FAILURE_WITNESSES is set to "2"
+    And celery_chat_worker is restarted
+    And Zep answers reads with 403
+    And "refused" is sent to thread "row-1"
+    Then write_only is forced for 300 s, reason auth
 
   @drill5-third
   Scenario: ZEPGUARD_FAILURE_THRESHOLD says how many in a row downgrade
@@ -64,4 +72,4 @@ Feature: Drill 5, consecutive failures
     And zep_mode --status shows "Forced mode: None"
     When 2 s pass
     And "test timeout 5" is sent to thread "row-1"
-    Then zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~300s)"
+    Then write_only is forced for 300 s, reason consecutive_failures

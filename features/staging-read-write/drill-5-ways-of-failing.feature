@@ -65,5 +65,5 @@ Feature: Drill 5, consecutive failures
     And "second" is sent to thread "way-2"
     And "third" is sent to thread "way-3"
     And "fourth" is sent to thread "way-4"
-    Then zep_mode --status shows "Forced mode: write_only (reason=consecutive_failures, remaining=~300s)"
+    Then write_only is forced for 300 s, reason consecutive_failures
     And within 10 s Zep holds all messages of thread "way-4", each once and in order

@@ -63,3 +63,16 @@ Feature: Reads that end after a change of mode
     Then zep_mode --status shows "Forced mode: None"
     And zep_mode --status shows "Failures: 0/3"
     And memory_zep_downgrades_total has not risen for any reason
+
+  @ops-invalidate
+  Scenario: a read that is under way while an operator drops the context puts none back
+    When "I live in Girne" is sent to thread "late-drill"
+    Then within 60 s Zep holds all messages of thread "late-drill", each once and in order
+    When "first question" is sent to thread "late-drill"
+    And 61 s pass
+    And Zep answers the next read 15 s late
+    And a read of thread "late-drill" is under way
+    And an operator invalidates thread "late-drill"
+    And the read under way ends as fresh
+    And "second question" is sent to thread "late-drill"
+    Then 4 reads of thread "late-drill" have reached Zep

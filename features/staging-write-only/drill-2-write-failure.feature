@@ -21,6 +21,7 @@ Feature: Drill 2, write failure
     And traffic to Zep is restored
     And "test recovery" is sent to thread "test-drill"
     Then within 120 s Zep holds all messages of thread "test-drill", each once and in order
+    And the log shows circuit_closed once
 
   @drill2-no-crash
   Scenario: no process crashes, and no error reaches the person who chats

@@ -379,12 +379,12 @@ def _check_hold(world: World, wanted_s: float, remaining_s: float) -> None:
 # --- metrics
 
 
-@then(parsers.re(r"(?P<series>[a-z_]+(\{[^}]*\})?) has (not risen|risen by (?P<by>\d+))"))
-def risen_by(world: World, drill: Drill, series: str, by: str | None) -> None:
-    """Exactly so much more than before the drill, or the same."""
-    now = world.metrics()[series]
-    assert now - drill.before[series] == int(by or 0), f"{series}: {drill.before[series]:g}, then {now:g}"
-    world.saw(f"{series} +{by or 0}")
+@then(parsers.re(r"(?P<series>[a-z_]+(\{[^}]*\})?) has (not risen|risen by ((?P<least>\d+) to )?(?P<by>\d+))"))
+def risen_by(world: World, drill: Drill, series: str, least: str | None, by: str | None) -> None:
+    """Exactly so much more than before the drill, or between the two, or the same."""
+    now, before = world.metrics()[series], drill.before[series]
+    assert int(least or by or 0) <= now - before <= int(by or 0), f"{series}: {before:g}, then {now:g}"
+    world.saw(f"{series} +{now - before:g}")
 
 
 @then(parsers.re(r"(?P<family>[a-z_]+) has not risen for any reason"))
@@ -441,16 +441,15 @@ def did_not_wait(drill: Drill, count: str) -> None:
         assert turn.memory["status"] in ("negative", "skipped"), f"{turn.message!r}: {turn.memory}"
 
 
-@then(
-    parsers.re(r"the log shows (?P<event>\w+) (once|(?P<times>\d+) times|with (?P<field>\w+) (?P<values>\d[\d, and]*))")
-)
+@then(parsers.re(r"the log shows (?P<event>\w+) (once|(?P<times>\d+) times|with (?P<field>\w+) (?P<values>\w[\w, ]*))"))
 def logged(world: World, event: str, times: str | None, field: str | None, values: str | None) -> None:
-    """So many lines of that event since the scenario began; or with these numbers, as the log tells them, in order."""
+    """So many lines of that event since the scenario began; or with these values, as the log tells them, in order."""
     lines = [line for line in world.log_events() if line["event"] == event]
     if field is None:
         assert len(lines) == int(times or 1), f"{event}: {len(lines)} lines"
     else:
-        assert [line[field] for line in lines] == [int(one) for one in re.findall(r"\d+", values or "")]
+        told = [f"{line[field]:g}" if isinstance(line[field], float) else str(line[field]) for line in lines]
+        assert told == re.split(", | and ", values or ""), f"{event}: {field} {told}"
     world.saw(f"{event} logged" if field is None else f"{field} {values} logged")
 
 
