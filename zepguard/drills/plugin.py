@@ -5,10 +5,13 @@ Built on pytest-bdd's hooks alone; its attributes are private since version 9.
 
 from __future__ import annotations
 
+import re
+import reprlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
+import pluggy
 import pytest
 from pytest_bdd.parser import Feature, Scenario, Step
 
@@ -54,6 +57,7 @@ class DrillPlugin:
         self._problem: tuple[str, str] | None = None
         self._keep_history = keep_history
         self._historian: Historian | None = None
+        self._stopped = False
         self.outcomes: list[ScenarioOutcome] = []
 
     @pytest.fixture
@@ -94,14 +98,26 @@ class DrillPlugin:
         return runs_in(self._world.name, tags_of(item), only=only)
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, pluggy.Result[object], None]:
         """Frame one scenario: begin, run, leave the world as found, tell."""
         self._steps, self._problem, self._began = [], None, time.monotonic()
         self._scenario = self._historian = None
-        yield
+        outcome = yield
+        self._stopped = isinstance(outcome.exception, KeyboardInterrupt)
+        if self._stopped:
+            self._problem = self._problem or ("void", "stopped before its end")
         history = self._history()
         self._leave_as_found()
         self._conclude(item, history)
+        if self._stopped:
+            outcome.force_exception(_stopped())
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Generator[None, pluggy.Result[object], None]:
+        """Let nothing that a stopped scenario did not come to (a receipt, a restore) hide that it was stopped."""
+        outcome = yield
+        if self._stopped and isinstance(outcome.exception, WorldError | AssertionError):
+            outcome.force_result([])
 
     def _history(self) -> History | None:
         if self._historian is None or self._problem is not None:
@@ -138,7 +154,7 @@ class DrillPlugin:
         if call.excinfo is None or self._problem is not None:
             return
         status = "void" if call.excinfo.errisinstance(WorldError) else "failed"
-        self._problem = (status, str(call.excinfo.value) or call.excinfo.typename)
+        self._problem = (status, str(call.excinfo.value) or _unsaid(call.excinfo))
 
     def pytest_bdd_before_scenario(self, feature: Feature, scenario: Scenario) -> None:
         """Note which scenario this is."""
@@ -161,6 +177,25 @@ class DrillPlugin:
     def _note(self, step: Step, status: str) -> None:
         text = f"{step.keyword} {step.name}"
         self._steps.append(StepOutcome(text=text, status=status, took_s=time.monotonic() - self._step_began))
+
+
+def _stopped() -> BaseException:
+    """What ends the run as Ctrl-C does, without the traceback of the place where it came.
+
+    Pytest prints that, and cannot where Python knows no line of it.
+    """
+    stopped = pytest.exit.Exception("interrupted", returncode=pytest.ExitCode.INTERRUPTED)
+    stopped.__suppress_context__ = True
+    return stopped
+
+
+def _unsaid(failed: pytest.ExceptionInfo[BaseException]) -> str:
+    """Of an error without a word: the statement, and what its names stood for."""
+    last = failed.traceback[-1]
+    statement = " ".join(str(last.statement).split())
+    names = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", statement))
+    values = (f"{name} = {reprlib.repr(last.locals[name])}" for name in names if name in last.locals)
+    return f"{failed.typename} at: {statement}; {', '.join(values)}".rstrip("; ")
 
 
 def tags_of(item: pytest.Item) -> tuple[str, ...]:
