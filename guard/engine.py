@@ -392,8 +392,8 @@ class Engine:
         if entry.pause_until > read.now:
             yield Tell(NegativeHit(thread_id=read.thread_id, why=entry.why))
             return (yield from self._unread(read, ContextStatus.NEGATIVE, entry.why))
-        if read.text(read.now - self.policy.cache_stale_s) is not None and not self.sight.alone:
-            lease_s = self.policy.lease_s
+        lease_s = min(self.policy.lease_s, self.policy.cache_fresh_s)  # its end is the next refresh's beginning
+        if lease_s and read.text(read.now - self.policy.cache_stale_s) is not None and not self.sight.alone:
             mine = yield from self._ask(lambda store: store.claim_refresh(read.thread_id, lease_s=lease_s))
             if mine is False:
                 return (yield from self._unread(read, ContextStatus.SKIPPED, "refreshing"))

@@ -74,6 +74,21 @@ def test_while_one_refreshes_the_others_have_the_stale_one_at_once(world: World)
     assert world.zep.asked == ["t", "t"]
 
 
+@pytest.mark.parametrize(("fresh_s", "apart_s"), [(0, 0.1), (0, 1.1), (1, 1.1)])
+def test_one_who_has_refreshed_keeps_nobody_from_the_next_refresh(
+    make: Callable[..., World], fresh_s: int, apart_s: float
+) -> None:
+    """Nor does a cache that is switched off have anybody wait for anybody."""
+    world = make(ZEPGUARD_CACHE_FRESH_S=str(fresh_s))
+    for number in range(5):
+        world.zep.answer = Answer(text=f"cup {number}")
+        result = read(world)
+        assert (result.text, result.status) == (f"cup {number}", "fresh")
+        world.clock += apart_s
+    world.zep.fails("timeout")
+    assert (read(world).text, read(world).status) == ("cup 4", "stale")
+
+
 @pytest.mark.parametrize("outcome", ["timeout", "connection", "server_error", "wrong_shape", "rate_limited"])
 def test_a_read_that_fails_falls_back_on_a_stale_context_up_to_ten_minutes(world: World, outcome: str) -> None:
     read(world)
