@@ -1,14 +1,12 @@
 """What the server saw and did, one entry a request, for assertions. No content and no key is kept here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from fakezep.core._wire import Json
 
 
-@dataclass(frozen=True, kw_only=True)
-class JournalMessage:
+class JournalMessage(NamedTuple):
     """A sent message without its content; ``uuid`` is None when it was not stored."""
 
     role: str | None
@@ -16,8 +14,7 @@ class JournalMessage:
     uuid: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class JournalEntry:
+class JournalEntry(NamedTuple):
     """One request. ``at`` is the unix second of arrival.
 
     ``status`` is None when no answer is sent, or not yet. ``applied`` says that a write was done. ``fault``
@@ -40,7 +37,7 @@ class JournalEntry:
 
     def as_json(self) -> Json:
         """As the admin API shows it."""
-        return asdict(self)
+        return {**self._asdict(), "messages": [message._asdict() for message in self.messages]}
 
 
 class Journal:
@@ -69,8 +66,9 @@ class Journal:
 
     def amend(self, seq: int, **changes: Any) -> None:
         """Change fields of an entry; nothing happens if it is gone."""
-        if seq in self._entries:
-            self._entries[seq] = replace(self._entries[seq], **changes)
+        entry = self._entries.get(seq)
+        if entry is not None:
+            self._entries[seq] = entry._replace(**changes)
 
     def since(self, seq: int) -> Sequence[JournalEntry]:
         """The entries with a number above ``seq``, oldest first."""

@@ -19,6 +19,6 @@ ORM over SQLite, the collectors of ``/api/metrics/``, promtool and Prometheus.
 begins where a view has checked the request; two turns at the same moment; Redis and its Lua script (the guard's store
 for one process stands in: the same transition function, held equal by the store's contract tests); heartbeats but for
 one before each turn and each scrape; polls of the outbox at which nothing is due; the outbox's clean-up; scrapes that
-fail. The SDK reads the type hints of its classes once, and not at each message. Shares of 503s are spread evenly
-(``weather.EvenShare`` says why).
+fail. The SDK reads the type hints of its classes, and takes them apart, once and not at each message. Shares of 503s
+are spread evenly (``weather.EvenShare`` says why). Python looks for garbage seldom.
 """

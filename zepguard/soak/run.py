@@ -82,9 +82,9 @@ def run(
 
 @contextlib.contextmanager
 def _few_collections() -> Iterator[None]:
-    """Look for garbage seldom: the journal and the scrapes grow, and a look walks all of them."""
+    """Look for garbage seldom: as a rule a look meets the journal and the scrapes, which stay."""
     before = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 100)
+    gc.set_threshold(1_000_000, 20, 100)
     try:
         yield
     finally:
@@ -93,13 +93,15 @@ def _few_collections() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _hints_read_once() -> Iterator[None]:
-    """Have the SDK read the type hints of each of its classes once: it reads them anew for each message."""
-    read = typing_extensions.get_type_hints
-    typing_extensions.get_type_hints = cache(read)  # type: ignore[assignment]
+    """Have the SDK read and take apart the type hints of each of its classes once: it does so anew for each message."""
+    before = {name: getattr(typing_extensions, name) for name in ("get_type_hints", "get_origin", "get_args")}
+    for name, reads in before.items():
+        setattr(typing_extensions, name, cache(reads))
     try:
         yield
     finally:
-        typing_extensions.get_type_hints = read
+        for name, reads in before.items():
+            setattr(typing_extensions, name, reads)
 
 
 class _Running:
