@@ -12,6 +12,7 @@ from guard.zep import operations
 from guard.zep.async_sockets import AsyncDeadlineTransport
 from guard.zep.body import ENCODINGS
 from guard.zep.calls import Answer, OutgoingMessage, StoredMessage
+from guard.zep.clients import AsyncPlainClient
 from guard.zep.deadline import deadline
 from guard.zep.operations import PATH_PREFIX, Operation
 
@@ -50,12 +51,8 @@ class AsyncSdkZep:
 
         self._timeout_s = timeout_s
         self._clock = clock
-        self._http = httpx.AsyncClient(
-            transport=transport or AsyncDeadlineTransport(),
-            timeout=timeout_s,
-            trust_env=False,
-            follow_redirects=False,
-            headers={"Accept-Encoding": ENCODINGS},
+        self._http = AsyncPlainClient(
+            transport or AsyncDeadlineTransport(), timeout_s=timeout_s, headers={"Accept-Encoding": ENCODINGS}
         )
         self._zep: AsyncBaseClient = AsyncBaseClient(
             api_key=api_key, base_url=base_url + PATH_PREFIX, timeout=timeout_s, httpx_client=self._http

@@ -15,6 +15,7 @@ import httpx
 from guard.zep import operations
 from guard.zep.body import ENCODINGS
 from guard.zep.calls import Answer, OutgoingMessage, StoredMessage
+from guard.zep.clients import PlainClient
 from guard.zep.deadline import deadline
 from guard.zep.operations import OUTBOX_ID, PATH_PREFIX, Operation
 from guard.zep.sockets import DeadlineTransport
@@ -53,12 +54,8 @@ class SdkZep:
 
         self._timeout_s = timeout_s
         self._clock = clock
-        self._http = httpx.Client(
-            transport=transport or DeadlineTransport(),
-            timeout=timeout_s,
-            trust_env=False,
-            follow_redirects=False,
-            headers={"Accept-Encoding": ENCODINGS},
+        self._http = PlainClient(
+            transport or DeadlineTransport(), timeout_s=timeout_s, headers={"Accept-Encoding": ENCODINGS}
         )
         # Its subclass ``Zep`` lets ZEP_API_URL win over ``base_url``, whenever it came into the environment.
         self._zep: BaseClient = BaseClient(
