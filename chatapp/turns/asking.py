@@ -83,8 +83,10 @@ async def follow(question: Question, patience: Patience, *, publish: Publish, li
                         expires_s=relay.remaining_s(now),
                     )
             wait_s = relay.wake_at() - time.monotonic()
-            for attempt, said in await listen(question, relay.attempts, wait_s):
-                for event in relay.hear(attempt, said, time.monotonic()):
+            heard = await listen(question, relay.attempts, wait_s)
+            now = time.monotonic()
+            for attempt, said in heard:
+                for event in relay.hear(attempt, said, now):
                     yield event
                     if isinstance(event, _FINAL):
                         return

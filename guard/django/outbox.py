@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from guard.django.inserting import insert
 from guard.django.models import DeadLetter, OutboxMessage
 from guard.outbox.acceptance import Acceptance, count_redactions, prepare
 from guard.outbox.sql import Cursor, SqlRows
@@ -57,22 +58,9 @@ def accept(
 
 
 def _insert(**values: Any) -> OutboxMessage:
-    """Write a row with a statement that is made once: the ORM makes its own anew each time, at ten times the cost."""
     row = OutboxMessage(**values)
-    stored = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in _FIELDS]
-    gives_key = connection.features.can_return_columns_from_insert
-    with transaction.mark_for_rollback_on_error(), connection.cursor() as cursor:
-        cursor.execute(f"{_INSERT} RETURNING id" if gives_key else _INSERT, stored)
-        row.pk = cursor.fetchone()[0] if gives_key else cursor.lastrowid
-    row._state.adding, row._state.db = False, connection.alias
+    insert(row)
     return row
-
-
-_FIELDS = [field for field in OutboxMessage._meta.local_concrete_fields if not field.primary_key]
-_INSERT = (
-    f"INSERT INTO {OutboxMessage._meta.db_table} ({', '.join(str(field.column) for field in _FIELDS)})"
-    f" VALUES ({', '.join(['%s'] * len(_FIELDS))})"
-)
 
 
 class _DjangoDatabase:
