@@ -192,6 +192,22 @@ def test_ctrl_c_ends_any_command_with_130(monkeypatch: pytest.MonkeyPatch) -> No
     assert run(["doctor"]) == 130
 
 
+@pytest.mark.parametrize(
+    ("command", "does"), [("drill", "zepguard.drills.programs.make_ready"), ("simulate", "zepguard.simulate.draw")]
+)
+def test_ctrl_c_before_a_verdict_is_an_aborted_run(
+    command: str, does: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    module, _, name = does.rpartition(".")
+    monkeypatch.setattr(import_module(module), name, interrupted)
+    assert run([command, "--report", str(tmp_path / "r")]) == 4
+    assert "Interrupted" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
 @pytest.mark.stack
 def test_fakezep_says_where_it_is_and_ends_at_ctrl_c() -> None:
     command = [sys.executable, "-m", "zepguard", "fakezep", "--api-key", "k"]

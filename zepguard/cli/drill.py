@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zepguard.cli.failures import failing_as, reporting
+from zepguard.cli.failures import Failure, failing_as, reporting
 from zepguard.cli.in_world import in_world
 from zepguard.cli.options import stack_option, time_scale_option
 from zepguard.cli.stopping import stoppable
@@ -87,12 +87,15 @@ def drill(
     report = report or Path("reports") / ("drills" if name == "stack" else f"drills-{name}")
     from zepguard.drills.programs import make_ready
 
-    with stoppable():
-        make_ready(name, selectors, quick=quick, tell=_progress)
-        if stacks > 1:
-            ran = _side_by_side(selectors, time_scale, stacks)
-        else:
-            ran = _alone(selectors, name, stack, time_scale, staging, quick=quick)
+    try:
+        with stoppable():
+            make_ready(name, selectors, quick=quick, tell=_progress)
+            if stacks > 1:
+                ran = _side_by_side(selectors, time_scale, stacks)
+            else:
+                ran = _alone(selectors, name, stack, time_scale, staging, quick=quick)
+    except KeyboardInterrupt:
+        raise Failure("Interrupted before a drill had begun; what was started is stopped.", ExitCode.ABORTED) from None
     verdict = f"{ran.results['verdict'].upper()}: {len(ran.results['drills'])} drills"
     with reporting(report, verdict):
         _write(report, ran, json_file, command=_command(selectors, name, stacks))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zepguard.cli.failures import Failure, reporting
+from zepguard.cli.stopping import stoppable
 from zepguard.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -80,7 +81,11 @@ def simulate(seeds: int | None, seed: int | None, jobs: int, history: bool, keep
 
     click.echo(f"seeds {first} to {first + number - 1}")
     started = now_text()
-    ran = _ran(first, number, jobs, history=history, keep_going=keep_going)
+    try:
+        with stoppable():
+            ran = _ran(first, number, jobs, history=history, keep_going=keep_going)
+    except KeyboardInterrupt:
+        raise Failure("Interrupted: no verdict.", ExitCode.ABORTED) from None
     command = f"zepguard simulate --seed {first} --seeds {number}{' --keep-going' if keep_going else ''}"
     verdict = f"passed: {number} seeds in {ran.took_s:.1f} s\nhash {ran.digest}"
     if ran.failed:
