@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from threading import BoundedSemaphore
 from typing import Any
 
 import redis
@@ -18,6 +17,7 @@ from guard.core.events import EffectKind, Event, Policy
 from guard.core.modes import Mode
 from guard.core.worker import Worker
 from guard.errors import StoreUnavailable
+from guard.places import Places
 from guard.store.connection import connect, within
 from guard.store.protocol import WORKER_TTL_S, Applied, ThreadEntry
 from guard.store.wire import SCRIPT, Wire, is_wrong_type, translated
@@ -53,7 +53,7 @@ class RedisStore:
         self._client = client
         self._clock = clock
         self._timeout_s = timeout_s
-        self._free = BoundedSemaphore(CONNECTIONS_MAX)
+        self._places = Places(CONNECTIONS_MAX)
         self._wire = Wire(namespace, policy or Policy(), clock)
         self._script = client.register_script(SCRIPT)
 
@@ -68,7 +68,7 @@ class RedisStore:
     def _request(self) -> Iterator[None]:
         """Bound one request, and drop connections that may have died along with the one that failed."""
         began = time.monotonic()
-        if not self._free.acquire(timeout=self._timeout_s):
+        if not self._places.take(self._timeout_s):
             raise StoreUnavailable("the guard's store is slow: all connections are in use; check the server")
         try:
             left_s = None if self._timeout_s is None else self._timeout_s - (time.monotonic() - began)
@@ -78,7 +78,7 @@ class RedisStore:
             self._client.connection_pool.disconnect(inuse_connections=False)
             raise
         finally:
-            self._free.release()
+            self._places.give_back()
 
     def snapshot(self) -> Applied:
         """Read the record and the server's time."""

@@ -11,7 +11,6 @@ import select
 import socket
 import ssl
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -20,6 +19,7 @@ from typing import Any, TypeVar
 import httpcore
 import httpx
 
+from guard.places import Places
 from guard.zep.deadline import left, shares
 from guard.zep.exchange import CONNECTIONS_MAX, KEEPALIVE_S, body_of, is_overrun, pool_timeout, whole
 from guard.zep.loading import ssl_context
@@ -171,16 +171,16 @@ class _Connections(httpcore.ConnectionInterface):
     def __init__(self, context: ssl.SSLContext, connections_max: int, resolver: Resolver | None) -> None:
         self._context = context
         self._backend = _Backend(resolver)
-        self._slots = threading.BoundedSemaphore(connections_max)
+        self._places = Places(connections_max)
         self._idle: deque[httpcore.HTTPConnection] = deque()
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
-        if not self._slots.acquire(timeout=left(pool_timeout(request), httpcore.PoolTimeout)):
+        if not self._places.take(left(pool_timeout(request), httpcore.PoolTimeout)):
             raise httpcore.PoolTimeout("all connections are in use")
         try:
             return self._exchange(request)
         finally:
-            self._slots.release()
+            self._places.give_back()
 
     def _exchange(self, request: httpcore.Request) -> httpcore.Response:
         connection = self._take(request.url.origin)

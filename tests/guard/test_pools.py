@@ -162,5 +162,6 @@ def test_greenlets_are_bounded_and_give_back_what_they_hold_when_timed_out_or_ki
     assert told["ticks"] > 5
     assert told["timeouts"] == {"timed out": 6}
     assert told["after"] == {"empty not_found": 6}
+    assert told["places"] == [3] * 5
     assert (told["probe"], told["lease"]) == ("timed out", "")
     assert (told["next probe"], told["reason"]) == ("empty not_found", None)

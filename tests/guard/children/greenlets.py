@@ -7,6 +7,7 @@ monkey.patch_all()
 
 import json
 import os
+import random
 import time
 from collections import Counter
 
@@ -17,6 +18,7 @@ from guard import MemoryService, logs, read_settings
 from guard.core.events import Force
 from guard.core.modes import Reason
 from guard.metrics.instruments import REJECTED
+from guard.places import Places
 from guard.shell import open_store
 
 logs.configure("")
@@ -55,6 +57,28 @@ def timed_out(name: str) -> str:
         return "timed out"
 
 
+def places_left(count: int, seed: int) -> int:
+    """Of so many places, after many greenlets were interrupted while they waited for one, had it, or gave it back."""
+    places, rng = Places(count), random.Random(seed)
+
+    def use() -> None:
+        try:
+            with gevent.Timeout(rng.random() * 0.01):
+                if places.take(0.004):
+                    try:
+                        gevent.sleep(rng.choice((0, 0.001)))
+                    finally:
+                        places.give_back()
+        except gevent.Timeout:
+            pass
+
+    pool = Pool(20)
+    begun = [pool.spawn(use) for _ in range(200)]
+    pool.join()
+    assert all(one.exception is None for one in begun)
+    return places.free
+
+
 told: dict[str, object] = {}
 service.read_context(user_id="u", thread_id="first")
 ticking = gevent.spawn(ticks, 0.4)
@@ -66,6 +90,8 @@ killed = [gevent.spawn(read, f"k-{number}") for number in range(CALLS)]
 gevent.sleep(0.15)
 gevent.killall(killed)
 told["after"] = at_once("after", CALLS)
+
+told["places"] = [places_left(3, seed) for seed in range(5)]
 
 store.apply(Force(reason=Reason.MANUAL, ttl_s=1))
 while (seen := store.snapshot()).record.held(seen.now):
