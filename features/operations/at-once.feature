@@ -36,11 +36,3 @@ Feature: Many at once
     And memory_zep_write_requests_total has risen by 7
     And the log shows circuit_opened 5 times
     And circuit_open_seconds_total{component="zep"} is 60 to 100000
-
-  @drill3-negative-cache @sim-only
-  Scenario: as many reads as may be take no place from a write
-    When Zep answers 400 ms late
-    And "hello" is sent to thread "places-drill"
-    Then of 40 contexts that are read at once, 32 are asked of Zep
-    And memory_zep_bulkhead_rejections_total{operation="write"} has not risen
-    And within 30 s Zep holds all messages of thread "places-drill", each once and in order
