@@ -225,6 +225,22 @@ Feature: Alerts
       | 45m | none                   |         |      |
 
   @pre-alert-reads
+  Scenario: three failed reads warn, however many instances they are shared by and however many hours went well
+    Given Prometheus has, a sample each 1 min:
+      | series                                                      | values             |
+      | memory_mode_gauge{mode="write_only",job="app"}              | 0x120              |
+      | memory_zep_context_failures_total{job="app",instance="a"}   | 100x90 101x30      |
+      | memory_zep_context_failures_total{job="app",instance="b"}   | 100x90 101x30      |
+      | memory_zep_context_failures_total{job="app",instance="c"}   | 100x90 102x30      |
+      | memory_zep_read_requests_total{job="app",instance="a"}      | 0+2x60 120x28 122 124x30 |
+      | memory_zep_read_requests_total{job="app",instance="b"}      | 0+2x60 120x28 122 124x30 |
+      | memory_zep_read_requests_total{job="app",instance="c"}      | 0+2x60 120x28 122 124x30 |
+    Then these alerts fire, and no other:
+      | at  | alert                  | as               | says |
+      | 90m | none                   |                  |      |
+      | 98m | MemoryReadFailureRatio | warning, job=app | More than 10 % of memory reads fail: 33.33% of the reads of the last 10 minutes failed. Check Zep health. |
+
+  @pre-alert-reads
   Scenario: neither one failed read of one at night, nor one of twenty all day, warns
     Given Prometheus has, a sample each 1 min:
       | series                                           | values      |
@@ -248,6 +264,11 @@ Feature: Alerts
       | memory_mode_gauge{mode="write_only",job="storeless"} | 0x9 _x40        |
       | memory_guard_store_up{job="storeless"}              | 1x9 0x40        |
       | memory_mode_gauge{mode="write_only",job="gone"}     | 0x9 _x40        |
+      | memory_mode_gauge{mode="write_only",job="fleet",instance="a"} | 0x50   |
+      | memory_guard_store_up{job="fleet",instance="a"}     | 1x50            |
+      | memory_guard_store_up{job="fleet",instance="b"}     | 1x9 0x40        |
+      | memory_mode_gauge{mode="write_only",job="restarts"} | 0x50            |
+      | memory_guard_store_up{job="restarts"}               | 1x9 0x2 1x40    |
     Then these alerts fire, and no other:
       | at  | alert                | as                      | says |
       | 13m | none                 |                         |      |
@@ -265,19 +286,83 @@ Feature: Alerts
       | 8m  | none                |         |      |
       | 14m | MemoryMetricsAbsent | warning | No memory metrics: memory_mode_gauge is not there: is the app up, and does Prometheus scrape /api/metrics/? |
 
+  # --- messages that wait
+
+  @pre-alert-stuck
+  Scenario: messages that wait for over 10 min warn, in a fleet as one; shorter outages and mode off do not
+    Given Prometheus has, a sample each 1 min:
+      | series                                                       | values             |
+      | memory_mode_gauge{mode="write_only",job="app"}               | 0x60               |
+      | memory_outbox_oldest_age_seconds{job="app",instance="a"}     | 0x9 0+60x20 0x30   |
+      | memory_outbox_oldest_age_seconds{job="app",instance="b"}     | 0x9 0+60x20 0x30   |
+      | memory_mode_gauge{mode="write_only",job="short"}             | 0x60               |
+      | memory_outbox_oldest_age_seconds{job="short",instance="a"}   | 0x9 0+60x10 0x40   |
+      | memory_mode_gauge{mode="off",job="off"}                      | 1x60               |
+      | memory_mode_gauge{mode="write_only",job="off"}               | 0x60               |
+      | memory_outbox_oldest_age_seconds{job="off",instance="a"}     | 0x9 0+60x50        |
+    Then these alerts fire, and no other:
+      | at  | alert             | as               | says |
+      | 21m | none              |                  |      |
+      | 24m | none              |                  |      |
+      | 28m | MemoryOutboxStuck | warning, job=app | Messages wait for Zep for over 10 minutes: Does celery_delivery_worker run, and does Zep take writes? See zep_mode --outbox. |
+      | 40m | none              |                  |      |
+
+  @pre-alert-stuck
+  Scenario: a dead letter warns until somebody has seen to it, and where nobody tells their number for an hour
+    Given Prometheus has, a sample each 1 min:
+      | series                                             | values          |
+      | memory_mode_gauge{mode="write_only",job="app"}     | 0x200           |
+      | memory_outbox_dead_letters{job="app",instance="a"} | 0x79 2x60 0x60  |
+      | memory_outbox_dead_letters{job="app",instance="b"} | 0x79 2x60 0x60  |
+      | memory_outbox_dead_total{job="app",instance="a"}   | 0x79 2x120      |
+      | memory_mode_gauge{mode="write_only",job="old"}     | 0x200           |
+      | memory_outbox_dead_total{job="old",instance="a"}   | 4x99 5x100      |
+    Then these alerts fire, and no other:
+      | at   | alert                   | as               | says |
+      | 75m  | none                    |                  |      |
+      | 83m  | MemoryOutboxDeadLetters | warning, job=app | Zep refused messages for good: zep_mode --outbox says which and why: --resend or --drop each. |
+      | 98m  | MemoryOutboxDeadLetters | warning, job=app | Zep refused messages for good: zep_mode --outbox says which and why: --resend or --drop each. |
+      | 104m | MemoryOutboxDeadLetters | warning, job=app | Zep refused messages for good: zep_mode --outbox says which and why: --resend or --drop each. |
+      | 104m | MemoryOutboxDeadLetters | warning, job=old | Zep refused messages for good: zep_mode --outbox says which and why: --resend or --drop each. |
+      | 138m | MemoryOutboxDeadLetters | warning, job=app | Zep refused messages for good: zep_mode --outbox says which and why: --resend or --drop each. |
+      | 138m | MemoryOutboxDeadLetters | warning, job=old | Zep refused messages for good: zep_mode --outbox says which and why: --resend or --drop each. |
+      | 150m | MemoryOutboxDeadLetters | warning, job=old | Zep refused messages for good: zep_mode --outbox says which and why: --resend or --drop each. |
+      | 180m | none                    |                  |      |
+
+  @pre-alert-stuck
+  Scenario: one message of twenty sent again warns, over the fleet; one of a quiet night and one of 400 do not
+    Given Prometheus has, a sample each 1 min:
+      | series                                                       | values          |
+      | memory_mode_gauge{mode="write_only",job="app"}               | 0x160           |
+      | memory_outbox_unknown_total{job="app",instance="a"}          | 0x60 1x99       |
+      | memory_outbox_unknown_total{job="app",instance="b"}          | 0x60 2x99       |
+      | memory_outbox_delivered_total{job="app",instance="a"}        | 0+0.5x160       |
+      | memory_outbox_delivered_total{job="app",instance="b"}        | 0+0.5x160       |
+      | memory_mode_gauge{mode="write_only",job="night"}             | 0x160           |
+      | memory_outbox_unknown_total{job="night",instance="a"}        | 0x60 1x99       |
+      | memory_outbox_delivered_total{job="night",instance="a"}      | 0+0.2x160       |
+      | memory_mode_gauge{mode="write_only",job="day"}               | 0x160           |
+      | memory_outbox_unknown_total{job="day",instance="a"}          | 0+0.1x160       |
+      | memory_outbox_delivered_total{job="day",instance="a"}        | 0+40x160        |
+    Then these alerts fire, and no other:
+      | at   | alert                 | as               | says |
+      | 60m  | none                  |                  |      |
+      | 70m  | MemoryOutboxSentAgain | warning, job=app | Messages of unknown fate were sent again: Zep may hold some of them twice, if it applied the first request late. Check Zep's latency. |
+      | 140m | none                  |                  |      |
+
   # --- who is told
 
   @pre-alert-downgrade @pre-alert-stuck @pre-alert-reads
   Scenario: what is critical pages, what is a warning warns, and an alert of nobody is not lost
     Then Alertmanager pages:
-      | alert                   | receiver         | severity | key                        | again after |
-      | MemoryAutoDowngrade     | backend-warning  | warning  | pagerduty-backend-warning  | 12h         |
-      | MemoryStuckInDowngrade  | backend-critical | critical | pagerduty-backend-critical | 1h          |
-      | MemoryReadFailuresSpike | backend-warning  | warning  | pagerduty-backend-warning  | 12h         |
-      | MemoryReadFailureRatio  | backend-warning  | warning  | pagerduty-backend-warning  | 12h         |
-      | MemoryGuardStoreDown    | backend-critical | critical | pagerduty-backend-critical | 1h          |
-      | MemoryMetricsAbsent     | backend-warning  | warning  | pagerduty-backend-warning  | 12h         |
-      | MemoryOutboxStuck       | backend-warning  | warning  | pagerduty-backend-warning  | 12h         |
-      | MemoryOutboxDeadLetters | backend-warning  | warning  | pagerduty-backend-warning  | 12h         |
-      | MemoryOutboxSentAgain   | backend-warning  | warning  | pagerduty-backend-warning  | 12h         |
-      | OfNobody                | backend-warning  | warning  | pagerduty-backend-warning  | 12h         |
+      | alert                   | receiver         | severity | key                        | first after | next after | again after |
+      | MemoryAutoDowngrade     | backend-warning  | warning  | pagerduty-backend-warning  | 10s         | 1m         | 12h         |
+      | MemoryStuckInDowngrade  | backend-critical | critical | pagerduty-backend-critical | 0s          | 1m         | 1h          |
+      | MemoryReadFailuresSpike | backend-warning  | warning  | pagerduty-backend-warning  | 10s         | 1m         | 12h         |
+      | MemoryReadFailureRatio  | backend-warning  | warning  | pagerduty-backend-warning  | 10s         | 1m         | 12h         |
+      | MemoryGuardStoreDown    | backend-critical | critical | pagerduty-backend-critical | 0s          | 1m         | 1h          |
+      | MemoryMetricsAbsent     | backend-warning  | warning  | pagerduty-backend-warning  | 10s         | 1m         | 12h         |
+      | MemoryOutboxStuck       | backend-warning  | warning  | pagerduty-backend-warning  | 10s         | 1m         | 12h         |
+      | MemoryOutboxDeadLetters | backend-warning  | warning  | pagerduty-backend-warning  | 10s         | 1m         | 12h         |
+      | MemoryOutboxSentAgain   | backend-warning  | warning  | pagerduty-backend-warning  | 10s         | 1m         | 12h         |
+      | OfNobody                | backend-warning  | warning  | pagerduty-backend-warning  | 10s         | 1m         | 12h         |

@@ -16,6 +16,7 @@ _PART_OF = {
     "guard": "guard",
     "chatapp": "app",
     "prometheus": "rules",
+    "loadtests": "rules",
     "grafana": "dashboard",
     "zepguard/prometheus": "dashboard",
 }

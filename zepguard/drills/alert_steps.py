@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +15,10 @@ import yaml
 from pytest_bdd import parsers
 
 from zepguard.drills.answers import app_answers, pages_answer
-from zepguard.drills.panels import dashboard_shows
+from zepguard.drills.panels import dashboard_colours, dashboard_shows
 from zepguard.drills.phrases import given, then, when
 from zepguard.drills.scraped import Scraped
+from zepguard.load.stages import load_stages
 from zepguard.parts.model import PartMissing, PartUnusable
 from zepguard.parts.prometheus import AMTOOL, obtain_tool
 from zepguard.prometheus.budgets import read_budgets
@@ -142,7 +146,8 @@ def _rules_give(world: World, scraped: Scraped, datatable: Table) -> None:
 def _alertmanager_pages(world: World, _: Scraped, datatable: Table) -> None:
     """Of each alert by its labels in ``alerts.yml``: the receiver by amtool, and what that receiver tells PagerDuty.
 
-    A team that nobody knows stands for an alert that nobody owns. ``again after`` is ``repeat_interval``.
+    A team that nobody knows stands for an alert that nobody owns. ``first after`` is ``group_wait``, ``next after``
+    ``group_interval``, ``again after`` ``repeat_interval``. Each alert of a job is a page, which nothing silences.
     """
     unnamed = set(_alerts()) - {row["alert"] for row in _rows(datatable)}
     assert not unnamed, f"the table does not say who is told of {', '.join(sorted(unnamed))}"
@@ -160,8 +165,43 @@ def _alertmanager_pages(world: World, _: Scraped, datatable: Table) -> None:
         assert page["severity"] == row["severity"], f"{routed} says {page['severity']}"
         assert page.get("send_resolved", True), f"{routed} is never told the end"
         assert row["key"] in page["routing_key_file"], f"{routed} has the key {page['routing_key_file']}"
-        assert _again_after(settings["route"], routed) == row["again after"], f"{routed} is told again too late"
+        for told, setting in _WAITS.items():
+            found = _of_route(settings["route"], routed, setting)
+            assert found == row[told], f"{routed} has {setting}: {found}"
+        for setting in ("class", "group", "description"):
+            _check_template(amtool, page[setting], setting)
+        _check_template(amtool, page["details"]["what"], "what")
+    _check_nothing_silences(settings)
     world.saw("amtool routes each alert to its receiver")
+
+
+_WAITS = {"first after": "group_wait", "next after": "group_interval", "again after": "repeat_interval"}
+_TOLD = {"class": "Some", "group": "backend", "description": "Some: a summary", "what": "why it fired"}
+
+
+def _check_template(amtool: object, template: str, setting: str) -> None:
+    """What PagerDuty is told of one alert that fires."""
+    alert = {
+        "status": "firing",
+        "labels": {"alertname": "Some", "team": "backend"},
+        "annotations": {"summary": "a summary", "description": "why it fired"},
+    }
+    data = {"status": "firing", "alerts": [alert], "commonLabels": alert["labels"]}
+    with tempfile.TemporaryDirectory(prefix="zepguard-page-") as folder:
+        file = Path(folder) / "data.json"
+        file.write_text(json.dumps(data), encoding="utf-8")
+        arguments = ["template", "render", f"--template.glob={folder}/*.tmpl", f"--template.data={file}"]
+        done = _ran(amtool, *arguments, f"--template.text={template}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == _TOLD[setting], f"a page says {done.stdout.strip()!r} as its {setting}"
+
+
+def _check_nothing_silences(settings: Mapping[str, Any]) -> None:
+    routes = [settings["route"], *settings["route"]["routes"]]
+    assert [one.get("group_by") for one in routes] == [["alertname", "job"], *[None] * (len(routes) - 1)]
+    silencing = {"mute_time_intervals", "active_time_intervals"} & {key for one in routes for key in one}
+    assert not silencing, f"pages are not sent at all times: {silencing}"
+    assert not settings.get("inhibit_rules"), f"an alert silences another: {settings['inhibit_rules']}"
 
 
 def _labels_of(alert: str) -> Mapping[str, str]:
@@ -170,13 +210,25 @@ def _labels_of(alert: str) -> Mapping[str, str]:
 
 def _alerts() -> Mapping[str, Mapping[str, str]]:
     """The labels of each alert, by its name."""
-    groups = yaml.safe_load((prometheus_folder() / "alerts.yml").read_text(encoding="utf-8"))["groups"]
-    return {rule["alert"]: rule["labels"] for group in groups for rule in group["rules"] if "alert" in rule}
+    return {
+        rule["alert"]: rule["labels"] for group in _groups("alerts.yml") for rule in group["rules"] if "alert" in rule
+    }
 
 
-def _again_after(route: Mapping[str, Any], receiver: str) -> str:
+def _groups(file: str) -> Sequence[Mapping[str, Any]]:
+    groups: Sequence[Mapping[str, Any]] = yaml.safe_load((prometheus_folder() / file).read_text(encoding="utf-8"))[
+        "groups"
+    ]
+    return groups
+
+
+def _as_recorded(rule: Mapping[str, Any]) -> tuple[str, ...]:
+    return (rule["expr"], *(rule["labels"][name] for name in ("stage", "is", "over", "kind")))
+
+
+def _of_route(route: Mapping[str, Any], receiver: str, setting: str) -> str:
     own: Mapping[str, Any] = next((one for one in route["routes"] if one["receiver"] == receiver), {})
-    return str(own.get("repeat_interval", route["repeat_interval"]))
+    return str(own.get(setting, route[setting]))
 
 
 def _ran(*command: object) -> subprocess.CompletedProcess[str]:
@@ -193,11 +245,33 @@ def _numbers_decide(world: World, _: Scraped, datatable: Table) -> None:
         good, bad = float(row["good"]), float(row["bad"])
         looks_back = f"{budget.window}, for {budget.lasts}" if budget.lasts else budget.window
         assert looks_back == row["over"], f"{budget.item} looks back on {looks_back}"
-        assert budget.expression.name == row["expression"], f"{budget.item} asks {budget.expression.name}"
+        asked = (budget.expression.name, budget.stage)
+        assert asked == (row["expression"], row["stage"]), f"{budget.item} asks {asked[0]}, of stage {asked[1]}"
         assert judge(budget, [good], baseline=baseline).verdict is Verdict.MET, f"{budget.item}: {good} is no go"
         assert judge(budget, [good, bad], baseline=baseline).verdict is Verdict.MISSED, f"{budget.item}: {bad} passes"
         assert judge(budget, [], baseline=baseline).verdict is Verdict.INCONCLUSIVE
+    recorded = [rule for group in _groups("rules.yml") for rule in group["rules"] if rule["record"] == "memory:budget"]
+    assert {rule["labels"]["item"]: _as_recorded(rule) for rule in recorded} == {
+        item: (f"vector({one.limit:g})", one.stage, one.compared, one.over or "limit", one.kind)
+        for item, one in budgets.items()
+    }, "memory:budget says other numbers"
     world.saw(f"{len(told)} numbers of the checklist decide as it says")
+
+
+def _load_gate_asks(world: World, _: Scraped, datatable: Table) -> None:
+    """``loadtests/stages.toml``: of each stage the mode, the share of threads, how long it lasts, and its numbers."""
+    limits = [(stage, limit) for stage in load_stages().values() for limit in stage.limits]
+    rows = _rows(datatable)
+    assert [limit.item for _, limit in limits] == [row["item"] for row in rows], "other numbers than the table's"
+    for (stage, limit), row in zip(limits, rows, strict=True):
+        share = "" if stage.share is None else f"{stage.share:g}"
+        lasts = "" if stage.lasts_h is None else " to ".join(f"{hours:g}" for hours in stage.lasts_h)
+        bound = limit.bound.replace("_", " ")
+        minutes = "" if limit.for_min is None else f", for {limit.for_min:g} min"
+        told = [stage.name, stage.mode, share, lasts, str(limit.measure), f"{bound} {limit.number:g}{minutes}"]
+        wanted = [row[name] for name in ("stage", "mode", "share", "hours", "measure", "limit")]
+        assert told == wanted, f"{limit.item} of {stage.name} is {told}"
+    world.saw(f"{len(rows)} numbers of the load gate are the checklist's")
 
 
 _LOOKS: Mapping[str, Look] = {
@@ -205,7 +279,9 @@ _LOOKS: Mapping[str, Look] = {
     "rules and expressions give": _rules_give,
     "Alertmanager pages": _alertmanager_pages,
     "the checklist's numbers decide": _numbers_decide,
+    "the load gate asks": _load_gate_asks,
     "the dashboard shows": dashboard_shows,
+    "the dashboard colours": dashboard_colours,
     "the app answers": app_answers,
     "the app's pages answer": pages_answer,
 }

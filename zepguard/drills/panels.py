@@ -26,7 +26,7 @@ from zepguard.prometheus.places import grafana_folder
 from zepguard.prometheus.server import Prometheus
 from zepguard.worlds.world import World, WorldError
 
-__all__ = ["Reading", "dashboard_shows", "main"]
+__all__ = ["Reading", "dashboard_colours", "dashboard_shows", "main"]
 
 Reading = Mapping[str, Any]
 """Of a panel: ``text`` that stands for its value if there is one, ``colour``, and ``values`` with legend and number."""
@@ -34,7 +34,7 @@ Reading = Mapping[str, Any]
 _METRICS = "metrics.openmetrics"
 _MISSING = 3
 _TOLD = re.compile(
-    r"(?:(?!over |under )(?P<legend>[a-z_]+) )?(?P<than>over |under )?(?P<number>[\d.]+)(?P<unit> %|/s| s|)"
+    r"(?:(?!over |under )(?P<legend>[a-z_ ]+?) )?(?P<than>over |under )?(?P<number>[\d.]+)(?P<unit> %|/s| s|)"
 )
 _UNITS = {"percentunit": (100.0, " %"), "percent": (1.0, " %"), "reqps": (1.0, "/s"), "short": (1.0, "")}
 
@@ -53,6 +53,7 @@ def dashboard_shows(world: World, scraped: Scraped, table: Sequence[Sequence[str
     posted = _posted()
     again = (posted["overwrite"], posted["dashboard"]["id"], bool(posted["dashboard"]["uid"]))
     assert again == (True, None, True), f"Grafana takes it once at most: overwrite, id and a uid are {again}"
+    _check_file(posted["dashboard"])
     panels = _read_off(scraped)
     titles = [title for title, *_ in rows]
     assert titles == [one for one in panels if one in titles], f"the dashboard has {', '.join(panels)}"
@@ -62,6 +63,53 @@ def dashboard_shows(world: World, scraped: Scraped, table: Sequence[Sequence[str
         assert not colour or reading["colour"] == colour, f"{title} is {reading['colour']}, not {colour}: {reading}"
         assert reading["of_another_job"] == 0, f"{title} shows another job's values"
     world.saw(f"{len(panels)} panels: {'; '.join(f'{title}: {_shown(one)}' for title, one in panels.items())}")
+
+
+def dashboard_colours(world: World, _: Scraped, table: Sequence[Sequence[str]]) -> None:
+    """What a panel makes of a value, in the unit of its query: the text, rounded as Grafana does it, and the colour.
+
+    Raises:
+        AssertionError: it makes something else of it.
+    """
+    (_names, *rows) = table
+    panels = {one["title"]: one for one in _posted()["dashboard"]["panels"]}
+    for title, value, text, colour in rows:
+        number = math.nan if value == "none" else float(value)
+        defaults = panels[title]["fieldConfig"]["defaults"]
+        mapped = _mapped(defaults, None if math.isnan(number) else number)
+        told = mapped.get("text") or _rounded(defaults, number)
+        seen = (told, mapped.get("color") or _threshold(defaults["thresholds"]["steps"], number))
+        assert seen == (text, colour), f"{title} shows {value} as {seen[0]}, {seen[1]}"
+    world.saw(f"{len(rows)} values have the text and the colour that they should have")
+
+
+def _rounded(defaults: Mapping[str, Any], value: float) -> str:
+    factor, suffix = _UNITS.get(defaults["unit"], (1.0, f" {defaults['unit']}"))
+    decimals = defaults.get("decimals")
+    return f"{value * factor:g}{suffix}" if decimals is None else f"{value * factor:.{decimals}f}{suffix}"
+
+
+def _check_file(dashboard: Mapping[str, Any]) -> None:
+    """What no value shows: the file for provisioning is the same, and nothing in it is switched off."""
+    second = grafana_folder() / "provisioning/dashboards/memory_service_monitoring.json"
+    alone = json.loads(second.read_text(encoding="utf-8"))
+    assert {**alone, "id": None} == dashboard, "the dashboard for provisioning is another"
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            assert target["range"], f"{panel['title']} asks for one point, and not for a line"
+            assert not target.get("hide"), f"{panel['title']} hides {target['legendFormat']}"
+    marks = {one["name"]: (one["enable"], one["hide"], one["titleFormat"]) for one in dashboard["annotations"]["list"]}
+    assert marks == {
+        "Downgrades": (True, False, "Downgrade: {{reason}}"),
+        "Restores": (True, False, "Restore"),
+    }, f"the annotations are {marks}"
+    offered = [one["query"] for one in dashboard["templating"]["list"] if one["type"] == "query"]
+    assert [one["query"] for one in offered] == [
+        "label_values(memory_mode_gauge, job)",
+        'label_values(memory_mode_gauge{job=~"$job"}, instance)',
+    ], f"the variables offer {offered}"
+    shown = (dashboard["time"]["from"], dashboard["time"]["to"], dashboard["refresh"])
+    assert shown == ("now-6h", "now", "30s"), f"who opens it sees {shown}"
 
 
 def _check(title: str, shows: str, reading: Reading) -> None:

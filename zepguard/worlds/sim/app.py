@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -130,12 +131,13 @@ class _Refusal:
     def __init__(self, what: str) -> None:
         from guard.django.models import OutboxMessage
 
-        outbox = f"INSERT INTO {OutboxMessage._meta.db_table} "
-        self._refuses = {"requests": ("SELECT 1", outbox), "replies": ('UPDATE "chatapp_',)}[what]
+        outbox = OutboxMessage._meta.db_table
+        refused = {"requests": rf'SELECT 1$|INSERT INTO "?{outbox}\b', "replies": 'UPDATE "chatapp_'}
+        self._refuses = re.compile(refused[what])
         self.refused = 0
 
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.startswith(self._refuses):
+        if self._refuses.match(sql):
             self.refused += 1
             raise DataError(f"cannot {sql}: {params}")
         return execute(sql, params, many, context)
