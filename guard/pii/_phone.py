@@ -237,7 +237,9 @@ class _Stretch:
         elif not self.plans.may_be(digits):
             return None
         if start > self.floor and not self._is_free_left(start):
-            return None
+            if start == first or text[first - 1] != " ":
+                return None
+            start = first  # the sign belongs to what stands before it, as in "=+ 0532 123 45 67"
         if start < first and "+" in text[start:first]:
             return (start, end) if self._is_international(digits, end) else None
         sureness = national(digits, tuple(map(len, parts)), self.plans)

@@ -373,7 +373,7 @@ def test_a_loop_that_has_ended_leaves_no_socket(
         for number in range(3):
             run(kind, service.read_context(user_id="u", thread_id=f"t{number}"))
             assert service._loops == {}
-            wait_for(lambda: sockets() == before)
+            wait_for(lambda: sockets() <= before)
         gc.collect()
     assert [str(one.message) for one in warned if one.category is ResourceWarning] == []
     wait_for(lambda: len(valkey.client_list()) == clients)
@@ -397,7 +397,7 @@ def test_a_loop_that_was_closed_without_a_word_is_dropped_by_the_next(
         warnings.simplefilter("ignore", ResourceWarning)
         asyncio.run(service.read_context(user_id="u", thread_id="t9"))
         gc.collect()
-    wait_for(lambda: sockets() == before)
+    wait_for(lambda: sockets() <= before)
 
 
 def test_loops_of_several_threads_share_the_mode_and_not_the_connections(
@@ -434,7 +434,7 @@ def test_close_closes_the_connections_of_other_threads_loops(
     background(service.read_context(user_id="u", thread_id="t"))
     assert sockets() > before
     asyncio.run(service.close())
-    wait_for(lambda: sockets() == before)
+    wait_for(lambda: sockets() <= before)
     assert background(service.read_context(user_id="u", thread_id="t")).status == "empty"
 
 

@@ -242,6 +242,7 @@ def fields_and_secret(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
 
 
 @settings(max_examples=300, deadline=None)
+@example(({"text": "=+ 0533 200 00 00 "}, "0533 200 00 00"))
 @given(fields_and_secret())
 def test_no_address_and_no_number_survives(case: tuple[dict[str, Any], str]) -> None:
     """In any shape, under any name."""

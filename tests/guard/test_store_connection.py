@@ -334,13 +334,14 @@ def test_a_task_that_is_cancelled_leaves_no_answer_to_the_next(slow: Relay) -> N
         client = connect_async(f"redis://:hunter2@127.0.0.1:{slow.port}", timeout_s=HANGS_S)
         store = AsyncRedisStore(client, namespace="n", timeout_s=HANGS_S)
         await store.apply(Force(reason=Reason.MANUAL, ttl_s=60))
-        slow.delay_s = 0.05
         for _ in range(5):
+            slow.delay_s = 1.0
             asked = asyncio.ensure_future(store.thread_entry("t"))
             await asyncio.sleep(0.01)
             asked.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asked
+            slow.delay_s = 0.0
             assert (await store.snapshot()).record.reason is Reason.MANUAL
         await store.aclose()
 

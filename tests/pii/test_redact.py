@@ -137,6 +137,12 @@ def test_a_word_beside_a_number_decides() -> None:
     assert redact("kargo gelince 4155552671'den arasınlar").text == "kargo gelince [PHONE]'den arasınlar"
 
 
+def test_a_sign_that_belongs_to_what_stands_before_leaves_the_number() -> None:
+    assert redact("x =+ 0533 200 00 00").text == "x =+ [PHONE]"
+    assert redact("x =+ 90 533 200 00 00").text == "x =+ [PHONE]"
+    assert redact("x=+0533 200 00 00").text == "x=+0533 200 00 00"
+
+
 def test_numbers_side_by_side_are_told_apart() -> None:
     """And other digits beside them stay."""
     assert redact("0532 123 45 67 0533 123 45 68").text == "[PHONE] [PHONE]"
