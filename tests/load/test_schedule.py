@@ -66,7 +66,16 @@ def test_users_are_out_of_step() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"users": 3}, {"users": 0}, {"rate_per_s": 0}, {"rate_per_s": float("nan")}, {"duration_s": float("inf")}],
+    [
+        {"users": 3},
+        {"users": 0},
+        {"users": 100_000_000},
+        {"rate_per_s": 0},
+        {"rate_per_s": float("nan")},
+        {"duration_s": float("inf")},
+        {"rate_per_s": 1e9},
+        {"duration_s": 999_999_999},
+    ],
 )
 def test_what_cannot_be_planned_is_refused_by_name(wrong: dict[str, float]) -> None:
     fields = {"users": 2, "rate_per_s": 1, "duration_s": 1, "seed": 0} | wrong

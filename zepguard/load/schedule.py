@@ -24,6 +24,9 @@ TURNS_IN_CHAT = 6
 """Turns of one thread. Its first two read from Zep (a thread that Zep does not know yet is not cached), the others may
 hit the cache: more than the checklist's 40 %. A third of the turns wait for Zep, so a p95 of all turns shows it."""
 
+_USERS_MAX = 10_000
+_TURNS_MAX = 1_000_000
+
 
 class Arm(StrEnum):
     """Where a thread belongs."""
@@ -70,6 +73,13 @@ class Plan:
         for name in ("rate_per_s", "duration_s"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is {getattr(self, name)}: give more than 0")
+        if self.users > _USERS_MAX:
+            raise ValueError(f"{self.users} users are more than one generator can be: give {_USERS_MAX} or fewer")
+        if self.rate_per_s * self.duration_s > _TURNS_MAX:
+            raise ValueError(
+                f"{self.rate_per_s:g} turns a second for {self.duration_s:g} s are more than one run can keep: give a rate "
+                f"and a duration of {_TURNS_MAX} turns or fewer in all"
+            )
 
     @property
     def slots(self) -> int:
