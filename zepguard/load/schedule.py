@@ -77,8 +77,8 @@ class Plan:
             raise ValueError(f"{self.users} users are more than one generator can be: give {_USERS_MAX} or fewer")
         if self.rate_per_s * self.duration_s > _TURNS_MAX:
             raise ValueError(
-                f"{self.rate_per_s:g} turns a second for {self.duration_s:g} s are more than one run can keep: give a rate "
-                f"and a duration of {_TURNS_MAX} turns or fewer in all"
+                f"{self.rate_per_s:g} turns a second for {self.duration_s:g} s are more than one run can keep: "
+                f"give a rate and a duration of {_TURNS_MAX} turns or fewer in all"
             )
 
     @property
