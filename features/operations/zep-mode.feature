@@ -28,6 +28,7 @@ Feature: Operational commands
     Then zep_mode --status shows "Forced mode: write_only (reason=rollback, remaining=~900s)"
     And memory_mode_forced_total{reason="rollback"} has risen by 1
     And memory_zep_downgrades_total has not risen for any reason
+    And the log shows memory_mode_forced with by operator
     When "is anybody there" is sent to thread "ops-drill"
     Then every message is answered
     And memory_zep_read_requests_total has not risen
@@ -133,6 +134,11 @@ Feature: Operational commands
     And "fourth question" is sent to thread "ops-drill"
     Then 4 reads of thread "ops-drill" have reached Zep
     And every message is answered
+
+  @ops-invalidate
+  Scenario: zep_mode --invalidate says where there was nothing to drop
+    When an operator runs zep_mode --invalidate nobodys-thread
+    Then the command prints "Thread nobodys-thread: nothing was known of it"
 
   @ops-invalidate @sim-only
   Scenario: a context serves for a minute, and not for half of it
