@@ -108,6 +108,7 @@ Feature: Dashboard
       | memory_zep_write_failures_total{instance="a"}                       | 0+3x30      |
       | circuit_open_total{component="zep",instance="a"}                    | 0+1x30      |
       | circuit_open_total{component="zep",instance="b"}                    | 0+1x30      |
+      | circuit_open_total{component="another",instance="a"}                | 0+9x30      |
       | circuit_open_seconds_total{component="zep",instance="a"}            | 0+6x30      |
       | circuit_open_seconds_total{component="zep",instance="b"}            | 0+6x30      |
       | memory_pii_redactions_total{kind="email",instance="a"}              | 0+2x30      |

@@ -25,6 +25,7 @@ from zepguard.prometheus.budgets import read_budgets
 from zepguard.prometheus.expressions import METRIC, read_expressions
 from zepguard.prometheus.places import prometheus_folder
 from zepguard.prometheus.promtool import Firing, Given, Sample, complaint_about_alerts, complaint_about_samples
+from zepguard.prometheus.rules import duration_s
 from zepguard.prometheus.verdict import Verdict, judge
 from zepguard.worlds.world import World, WorldError
 
@@ -164,6 +165,7 @@ def _alertmanager_pages(world: World, _: Scraped, datatable: Table) -> None:
         (page,) = receivers[routed]
         assert page["severity"] == row["severity"], f"{routed} says {page['severity']}"
         assert page.get("send_resolved", True), f"{routed} is never told the end"
+        assert "url" not in page, f"{routed} sends to {page['url']}, and not to PagerDuty"
         assert row["key"] in page["routing_key_file"], f"{routed} has the key {page['routing_key_file']}"
         for told, setting in _WAITS.items():
             found = _of_route(settings["route"], routed, setting)
@@ -235,6 +237,10 @@ def _ran(*command: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
 
 
+_RECORDED_EVERY_S = 300.0
+"""As far back as Prometheus looks for a sample: what is recorded less often has gaps."""
+
+
 def _numbers_decide(world: World, _: Scraped, datatable: Table) -> None:
     """``budgets.toml``: the first value is good and the second bad; and without a sample nothing is decided."""
     budgets = {one.item: one for one in read_budgets()}
@@ -250,7 +256,12 @@ def _numbers_decide(world: World, _: Scraped, datatable: Table) -> None:
         assert judge(budget, [good], baseline=baseline).verdict is Verdict.MET, f"{budget.item}: {good} is no go"
         assert judge(budget, [good, bad], baseline=baseline).verdict is Verdict.MISSED, f"{budget.item}: {bad} passes"
         assert judge(budget, [], baseline=baseline).verdict is Verdict.INCONCLUSIVE
-    recorded = [rule for group in _groups("rules.yml") for rule in group["rules"] if rule["record"] == "memory:budget"]
+    groups = _groups("rules.yml")
+    seldom = [one["name"] for one in groups if duration_s(one.get("interval", "1m")) > _RECORDED_EVERY_S]
+    assert not seldom, (
+        f"{', '.join(seldom)} are recorded too seldom for a query of now: {_RECORDED_EVERY_S:g} s at most"
+    )
+    recorded = [rule for group in groups for rule in group["rules"] if rule["record"] == "memory:budget"]
     assert {rule["labels"]["item"]: _as_recorded(rule) for rule in recorded} == {
         item: (f"vector({one.limit:g})", one.stage, one.compared, one.over or "limit", one.kind)
         for item, one in budgets.items()
