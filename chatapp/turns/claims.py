@@ -15,8 +15,8 @@ from chatapp.memory import has_memory
 from chatapp.models import ChatThread, Turn
 from chatapp.turns.events import Done, MemoryNote
 from chatapp.turns.question import Question
-from guard.django.inserting import insert
 from guard.django.outbox import accept
+from guard.django.statements import insert, update
 
 __all__ = ["Answered", "Claim", "claim", "finish"]
 
@@ -59,16 +59,20 @@ def claim(question: Question, *, attempt: int, supersedes: int) -> Claim | Answe
 def finish(question: Question, *, attempt: int, done: Done) -> bool:
     """Commit the answer of ``attempt``; False, and nothing changed, if it no longer holds the turn."""
     with _writing():
-        ours = Turn.objects.filter(id=question.turn_id, attempt=attempt, state=Turn.State.CLAIMED).update(
-            state=Turn.State.DONE,
-            reply=done.reply,
-            memory={
-                "mode": done.memory.mode,
-                "status": done.memory.status,
-                "detail": done.memory.detail,
-                "used": done.memory.used,
+        ours = update(
+            Turn,
+            where={"id": question.turn_id, "attempt": attempt, "state": Turn.State.CLAIMED},
+            to={
+                "state": Turn.State.DONE,
+                "reply": done.reply,
+                "memory": {
+                    "mode": done.memory.mode,
+                    "status": done.memory.status,
+                    "detail": done.memory.detail,
+                    "used": done.memory.used,
+                },
+                "apology": done.apology,
             },
-            apology=done.apology,
         )
         if ours:
             _accept(question, "assistant", done.reply)

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from guard.django.inserting import insert
 from guard.django.models import DeadLetter, OutboxMessage
+from guard.django.statements import insert
 from guard.outbox.acceptance import Acceptance, count_redactions, prepare
 from guard.outbox.sql import Cursor, SqlRows
 

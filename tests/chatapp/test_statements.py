@@ -1,4 +1,4 @@
-"""A row by ``insert`` is the row that the ORM would have written, on the database that the run has."""
+"""A row is written and changed as the ORM would have done it, on the database that the run has."""
 
 import uuid
 from datetime import UTC, datetime
@@ -7,9 +7,9 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from chatapp.models import ChatThread, Turn
-from guard.django import inserting
-from guard.django.inserting import insert
+from guard.django import statements
 from guard.django.models import OutboxMessage
+from guard.django.statements import insert, update
 
 
 def new_thread() -> ChatThread:
@@ -30,7 +30,7 @@ def test_a_row_whose_key_is_given_has_its_defaults_and_its_time() -> None:
 def test_a_row_whose_key_the_database_makes_knows_it(monkeypatch: pytest.MonkeyPatch, tells_key: bool) -> None:
     if not tells_key and connection.vendor != "sqlite":
         pytest.skip("PostgreSQL always tells the key")
-    monkeypatch.setattr(inserting, "_tells_key", lambda database: tells_key)
+    monkeypatch.setattr(statements, "_tells_key", lambda database: tells_key)
     thread = ChatThread(thread_id=f"t-{uuid.uuid4()}", user_id="ada")
     insert(thread)
     assert ChatThread.objects.get(thread_id=thread.thread_id).pk == thread.pk
@@ -61,3 +61,19 @@ def test_what_a_constraint_refuses_rolls_back_what_is_open() -> None:
         again()
     assert Turn.objects.get(id=turn_id).attempt == 1
     assert not ChatThread.objects.filter(thread_id=other).exists()
+
+
+def test_only_the_rows_that_are_meant_are_changed() -> None:
+    thread = new_thread()
+    turns = [Turn(id=uuid.uuid4(), thread=thread, attempt=attempt) for attempt in (1, 2)]
+    for turn in turns:
+        insert(turn)
+    memory = {"mode": "read_write", "used": True}
+    to = {"state": Turn.State.DONE, "reply": "yes", "memory": memory, "apology": True}
+    assert update(Turn, where={"id": turns[0].id, "attempt": 2}, to=to) == 0
+    assert update(Turn, where={"id": turns[0].id, "attempt": 1, "state": Turn.State.CLAIMED}, to=to) == 1
+    assert update(Turn, where={"id": turns[0].id, "attempt": 1, "state": Turn.State.CLAIMED}, to=to) == 0
+    kept, other = (Turn.objects.get(id=turn.id) for turn in turns)
+    assert (kept.state, kept.reply, kept.memory, kept.apology) == (Turn.State.DONE, "yes", memory, True)
+    assert (other.state, other.reply, other.memory, other.apology) == (Turn.State.CLAIMED, "", {}, False)
+    assert update(Turn, where={"thread": thread.pk}, to={"attempt": 7}) == 2
