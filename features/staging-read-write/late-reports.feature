@@ -64,7 +64,7 @@ Feature: Reads that end after a change of mode
     And zep_mode --status shows "Failures: 0/3"
     And memory_zep_downgrades_total has not risen for any reason
 
-  @ops-invalidate
+  @ops-invalidate @sim-only
   Scenario: a read that is under way while an operator drops the context puts none back
     When "I live in Girne" is sent to thread "late-drill"
     Then within 60 s Zep holds all messages of thread "late-drill", each once and in order
