@@ -192,7 +192,7 @@ def deliver(
     rows: OutboxRows,
     batch: Batch,
     *,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] | None = None,
     draw: Callable[[], float] = random.random,
     stopped: Callable[[], None] = lambda: None,
 ) -> bool:
@@ -204,10 +204,11 @@ def deliver(
         service: the guard.
         rows: the table.
         batch: what was claimed.
-        clock: gives unix seconds.
+        clock: gives unix seconds; by default the table's.
         draw: gives the jitter, in [0, 1).
         stopped: called where mode or breaker allowed no call, and so none of any other message.
     """
+    clock = clock or rows.now
     delivery = _Delivery(service, rows, batch, clock)
     settings = service.settings
     try:
@@ -294,7 +295,7 @@ class DeliveryLoop:
             return None
         try:
             return self._rows.claim(
-                now=time.time(), lease_s=self._lease_s, settle_s=self._service.settings.outbox_settle_s
+                now=self._rows.now(), lease_s=self._lease_s, settle_s=self._service.settings.outbox_settle_s
             )
         except Exception as error:
             # The database may be away for a while; the rows are safe in it, and the next poll asks again.
@@ -327,7 +328,7 @@ class DeliveryLoop:
         self._tidy_at = time.monotonic() + TIDY_S
         try:
             gone = self._rows.tidy(
-                now=time.time(),
+                now=self._rows.now(),
                 keep_s=settings.outbox_keep_s,
                 dead_keep_s=settings.outbox_dead_keep_s,
                 settle_s=settings.outbox_settle_s,

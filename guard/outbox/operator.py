@@ -45,7 +45,7 @@ class OutboxOperator:
         rows: the outbox.
         apart: this process serves no turns itself: without a shared store it reaches nobody's contexts.
         pause: waits so many seconds.
-        clock: gives unix seconds.
+        clock: gives unix seconds; by default the outbox's.
     """
 
     def __init__(
@@ -55,13 +55,13 @@ class OutboxOperator:
         *,
         apart: bool = False,
         pause: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._service = service
         self._apart = apart
         self._rows = rows
         self._pause = pause
-        self._clock = clock
+        self._clock = clock or rows.now
         self._log = get_logger("guard.outbox")
 
     def counts(self) -> Counts:

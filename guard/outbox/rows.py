@@ -106,6 +106,9 @@ class Forgotten:
 class OutboxRows(Protocol):
     """The table. Each method is a few short transactions; none is open while Zep is called. Times are unix seconds."""
 
+    def now(self) -> float:
+        """The time by the clock that all who deliver from this table share: the database's."""
+
     def claim(self, *, now: float, lease_s: float, settle_s: float = SETTLE_S) -> Batch | None:
         """Claim the messages of one thread that is due, or None.
 

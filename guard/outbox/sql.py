@@ -10,6 +10,7 @@ out of turn (a claim asks again) and never lost (``tidy`` clears hints that are 
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -20,10 +21,13 @@ from uuid import UUID
 from guard.core.settings import SETTLE_S
 from guard.outbox.rows import BATCH_MAX, Batch, Counts, DeadLetter, Forgotten, Row
 
-__all__ = ["ERROR_CHARACTERS_MAX", "Cursor", "Database", "SqlRows"]
+__all__ = ["CLOCK_S", "ERROR_CHARACTERS_MAX", "Cursor", "Database", "SqlRows"]
 
 ERROR_CHARACTERS_MAX = 300
 """Of ``last_error`` and of a dead letter's reason."""
+
+CLOCK_S = 10.0
+"""How often the server is asked for its time, seconds."""
 
 _FIRST_LOOK = 8
 _NEXT_LOOK = 500
@@ -110,6 +114,23 @@ class SqlRows:
         self._messages = messages
         self._letters = letters
         self._turn = count()
+        self._clock: tuple[float, float] | None = None  # the server's and our monotonic one, read together
+
+    def now(self) -> float:
+        """The time by the database's clock.
+
+        A lease goes by it: of two machines whose clocks differ by more than a lease, each would take the other's claims
+        for abandoned at once. SQLite's is this machine's, as is that of all who can open its file.
+        """
+        if not self._database.skips_locked:
+            return time.time()
+        seen, at = self._clock or (0.0, float("-inf"))
+        monotonic = time.monotonic()
+        if monotonic - at >= CLOCK_S:
+            [(seen,)] = self._database.read("SELECT EXTRACT(EPOCH FROM clock_timestamp())::double precision", {})
+            at = monotonic = time.monotonic()
+            self._clock = (seen, at)
+        return seen + monotonic - at
 
     # -- delivery ----------------------------------------------------------------------------------------------------
 

@@ -461,6 +461,8 @@ def test_a_dead_letter_that_zep_has_after_all_is_not_stored_twice(post: Post, fa
 class Nowhere:
     """A table that is away."""
 
+    now = staticmethod(time.time)
+
     def claim(self, *, now: float, lease_s: float, settle_s: float) -> None:
         raise OSError("Failing row contains (hello, secret text)")
 
@@ -507,8 +509,9 @@ def test_the_loop_delivers_on_a_nudge_and_stops_when_told(post: Post, fakezep: A
 class Endless:
     """A table in which there is always one more thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
         self.claims = 0
+        self.now = now
 
     def tidy(self, **_: Any) -> int:
         return 0
@@ -555,6 +558,18 @@ def test_only_what_stops_every_message_keeps_the_loop_from_the_others(
     batch = rows.claim(now=time.time(), lease_s=lease_s, settle_s=0)
     assert not deliver(refuses, rows, batch, stopped=lambda: stopped.append(batch))  # type: ignore[arg-type]
     assert len(stopped) == stops
+
+
+def test_leases_and_waits_go_by_the_tables_clock(post: Post) -> None:
+    """By its own, each of two machines takes the other's claims for abandoned, and a thread is sent twice at once."""
+    stop, rows, seen = threading.Event(), Endless(now=lambda: 12_345.0), {}
+    claim, refused = rows.claim, WriteResult(sent=False, detail="breaker_open")
+    rows.tidy = lambda **times: seen.update(tidied=times["now"]) or 0  # type: ignore[method-assign]
+    rows.claim = lambda **times: seen.update(claimed=times["now"]) or claim(**times)  # type: ignore[method-assign]
+    rows.put_back = lambda _, **put: seen.update(due=put["not_before"]) or stop.set() or 1  # type: ignore[method-assign]
+    service = SimpleNamespace(settings=post.service.settings, base_mode=Mode.READ_WRITE, write=lambda *_: refused)
+    DeliveryLoop(service, rows, parallel=1).run(stop)  # type: ignore[arg-type]
+    assert seen == {"tidied": 12_345.0, "claimed": 12_345.0, "due": 12_345.0 + POLL_S}
 
 
 def test_the_loop_takes_no_more_at_once_than_the_bulkhead_has_places(post: Post) -> None:
@@ -702,6 +717,7 @@ class TwoAtATime:
 
     def __init__(self, rows: Any) -> None:
         self._rows = rows
+        self.now = rows.now
 
     def tidy(self, *, limit: int, **times: float) -> int:
         from django.db import connections

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from guard.errors import MessageRefused, UnsafeId
+from guard.outbox import sql
 from guard.outbox.acceptance import CHARACTERS_MAX, Acceptance
 from guard.outbox.rows import BATCH_MAX, Batch
 from guard.outbox.sql import ERROR_CHARACTERS_MAX
@@ -138,6 +140,17 @@ def test_what_was_put_back_waits_and_holds_up_its_thread_alone(outbox: Any) -> N
     assert contents(again) == ["first", "second"]
     assert again.attempts == 2
     assert outbox.stored("last_error")[0] == "timeout"
+
+
+def test_all_who_deliver_share_the_databases_clock(outbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not each machine's own; SQLite's file is of one machine, and so is its clock."""
+    true, on_a_server = time.time(), outbox.rows._database.skips_locked
+    monkeypatch.setattr(sql.time, "time", lambda: true - 3600)
+    for _ in range(2):
+        assert abs(outbox.rows.now() - (true if on_a_server else true - 3600)) < 60
+    monkeypatch.setattr(sql, "CLOCK_S", 0.0)
+    first = outbox.rows.now()
+    assert first <= outbox.rows.now() < first + 60
 
 
 def test_what_was_not_sent_counts_as_no_attempt(outbox: Any) -> None:

@@ -174,6 +174,10 @@ class Worker:
         """Unix seconds by its own clock."""
         return START + self._timeline.now + self.offset_s
 
+    def _database_clock(self) -> float:
+        """Unix seconds by the clock of the outbox's database, which all who deliver go by."""
+        return START + self._timeline.now
+
     def move_clock(self, by_s: float) -> None:
         """Set its wall clock."""
         self.offset_s += by_s
@@ -370,7 +374,9 @@ class Worker:
             self._polling = False
 
     def _claim(self, lease_s: float) -> Batch | None:
-        batch: Batch | None = self._rows.claim(now=self.wall(), lease_s=lease_s, settle_s=self.settings.outbox_settle_s)
+        batch: Batch | None = self._rows.claim(
+            now=self._database_clock(), lease_s=lease_s, settle_s=self.settings.outbox_settle_s
+        )
         return batch
 
     def _deliver(self, batch: Batch) -> None:
@@ -378,7 +384,7 @@ class Worker:
 
         def work() -> None:
             try:
-                deliver(self, self._rows, batch, clock=self.wall, draw=self.task.rng.random)  # type: ignore[arg-type]
+                deliver(self, self._rows, batch, clock=self._database_clock, draw=self.task.rng.random)  # type: ignore[arg-type]
             finally:
                 self._busy -= 1
 
