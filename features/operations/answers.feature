@@ -24,6 +24,7 @@ Feature: What the app answers
       | nobody                | hello           | one    | JSON   | 401    | A token is missing.                          |                 |
       | ann with an old token | hello           | one    | JSON   | 401    | The token was refused: the token has expired |                 |
       | ann                   | 4097 characters | one    | JSON   | 400    | The message has 4097 characters.             |                 |
+      | ann                   | 1100000 characters | one | JSON   | 413    | The body is too long.                        |                 |
       | ann with a forged token | hello         | one    | JSON   | 401    | The token was refused: the token is not valid | |
       | ann with an endless token | hello       | one    | JSON   | 401    | The token was refused: the token is not valid | |
       | ann                   |                 | one    | JSON   | 400    | The message is empty.                        |                 |
