@@ -70,6 +70,10 @@ class _DjangoDatabase:
     def skips_locked(self) -> bool:
         return connection.features.has_select_for_update_skip_locked
 
+    @property
+    def tells_changed(self) -> bool:
+        return bool(connection.features.can_return_columns_from_insert)
+
     def read(self, sql: str, parameters: Mapping[str, Any]) -> list[Any]:
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)

@@ -196,6 +196,10 @@ class _Pool:
                 pass
         return bool(self._skips_locked)
 
+    @property
+    def tells_changed(self) -> bool:
+        return self.skips_locked or sqlite3.sqlite_version_info >= (3, 35)
+
     def read(self, sql: str, parameters: Mapping[str, Any]) -> list[Any]:
         with self._connection() as connection:
             cursor = _named(connection)

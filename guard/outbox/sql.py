@@ -36,6 +36,7 @@ _NEXT_LOOK = 500
 _CARRIED = (
     "outbox_id, turn_id, part, role, user_id, thread_id, content, created_at, attempts, unknown"  # into a dead letter
 )
+_SENT = "id, outbox_id, role, content, created_at, unsure, settles_at"
 _WAITING = "NOT ({0}state = 'delivered') AND NOT {0}forgotten"
 # The first that waits in this thread, or after it if none does. Not ``thread_id =`` with the order by id alone:
 # PostgreSQL would then look for a long thread's messages along the primary key, past all those of others.
@@ -72,6 +73,10 @@ class Database(Protocol):
     @property
     def skips_locked(self) -> bool:
         """Whether it has ``FOR UPDATE SKIP LOCKED`` (PostgreSQL); else one writer at a time is taken for granted."""
+
+    @property
+    def tells_changed(self) -> bool:
+        """Whether an UPDATE can give the rows that it changed (PostgreSQL, SQLite from 3.35)."""
 
     def read(self, sql: str, parameters: Mapping[str, Any], /) -> list[Any]:
         """Give the rows of one query, outside of a transaction."""
@@ -181,15 +186,13 @@ class SqlRows:
                 f"UPDATE {self._messages} SET attempts = attempts + 1, behind = (id <> %(key)s), claim = %(claim)s,"
                 " unsure = (unsure OR state = 'sending'),"
                 " settles_at = CASE WHEN state = 'sending' THEN claimed_until + %(settle)s ELSE settles_at END,"
-                f" state = 'sending', claimed_until = %(until)s WHERE id IN ({keys})",
+                f" state = 'sending', claimed_until = %(until)s WHERE id IN ({keys})"
+                + (f" RETURNING {_SENT}" if self._database.tells_changed else ""),
                 {**named, "claim": claim, "key": key, "until": at["until"], "settle": at["settle"]},
             )
-            cursor.execute(
-                f"SELECT id, outbox_id, role, content, created_at, unsure, settles_at FROM {self._messages}"
-                f" WHERE id IN ({keys}) ORDER BY id",
-                named,
-            )
-            rows = [_row(found) for found in cursor.fetchall()]
+            if not self._database.tells_changed:
+                cursor.execute(f"SELECT {_SENT} FROM {self._messages} WHERE id IN ({keys})", named)
+            rows = sorted(map(_row, cursor.fetchall()), key=lambda row: row.key)
         return Batch(
             claim=claim,
             until=at["until"],
@@ -201,14 +204,15 @@ class SqlRows:
 
     def _lock(self, cursor: Cursor, key: int, at: Mapping[str, float]) -> Any:
         """The head, if it is still to be had."""
-        if not self._database.skips_locked:  # the one writer's place, before anything is read
+        due = f"WHERE id = %(key)s AND {_DUE} AND NOT forgotten"
+        head = f"SELECT user_id, thread_id, attempts FROM {self._messages} {due}"
+        if self._database.skips_locked:
+            head += " FOR UPDATE SKIP LOCKED"
+        elif self._database.tells_changed:  # a write takes the one writer's place before anything is read
+            head = f"UPDATE {self._messages} SET claim = claim {due} RETURNING user_id, thread_id, attempts"
+        else:
             cursor.execute(f"UPDATE {self._messages} SET claim = claim WHERE id = %(key)s", {"key": key})
-        cursor.execute(
-            f"SELECT user_id, thread_id, attempts FROM {self._messages}"
-            f" WHERE id = %(key)s AND {_DUE} AND NOT forgotten"
-            + (" FOR UPDATE SKIP LOCKED" if self._database.skips_locked else ""),
-            {**at, "key": key},
-        )
+        cursor.execute(head, {**at, "key": key})
         return next(iter(cursor.fetchall()), None)
 
     def _lower(self, keys: Sequence[int]) -> int:

@@ -109,6 +109,21 @@ def test_a_batch_is_one_threads_messages_in_order(outbox: Any) -> None:
     assert claim(outbox) is None
 
 
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_claim_of_what_a_dead_process_had_is_whole_whether_or_not_updates_tell_their_rows(
+    outbox: Any, monkeypatch: pytest.MonkeyPatch, tells: bool
+) -> None:
+    monkeypatch.setattr(type(outbox.rows._database), "tells_changed", tells)
+    ids = outbox.accept("t", "0", "1")
+    assert keys(claim(outbox)) == outbox.stored("id")
+    assert claim(outbox, now=NOW + 9) is None
+    ids += outbox.accept("t", "2")
+    batch = claim(outbox, now=NOW + 11)
+    assert (batch.user_id, batch.attempts, [row.outbox_id for row in batch.rows]) == ("u", 2, ids)
+    assert [(row.unsure, row.settles_at > 0) for row in batch.rows] == [(True, True), (True, True), (False, False)]
+    assert claim(outbox, now=NOW + 12) is None
+
+
 def test_one_batch_of_a_thread_at_a_time(outbox: Any) -> None:
     """Also for messages that came after the claim: they wait their turn."""
     outbox.accept("a", "first")
