@@ -52,8 +52,7 @@ Feature: An operator's hold
     And "seen by the worker" is sent to thread "hold-drill"
     And Zep answers as before
     And the guard's store is emptied
-    And 2 s pass
-    And "held" is sent to thread "hold-drill"
+    And 2 messages "held" are sent to thread "hold-drill", 2 s apart
     Then write_only is forced for 900 s, reason rollback
     And memory_zep_read_requests_total has risen by 1
     And memory_mode_forced_total{reason="rollback"} has risen by 1
