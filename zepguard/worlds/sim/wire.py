@@ -128,4 +128,6 @@ class _OnWire:
 
 def _as_zep_reads(request: httpx.Request) -> Request:
     path, _, query = request.url.raw_path.decode("ascii").partition("?")
-    return Request(method=request.method, path=path, query=query, headers=dict(request.headers.items()), body=request.read())
+    return Request(
+        method=request.method, path=path, query=query, headers=dict(request.headers.items()), body=request.read()
+    )
