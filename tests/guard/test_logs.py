@@ -115,7 +115,7 @@ def test_neither_key_nor_context_is_ever_logged(
 ) -> None:
     """Through reads that succeed, fail in each way, downgrade, probe and restore."""
     fakezep.keys("sEcReT-key-1")
-    variables = {**environ, "GUARD_REDIS_URL": "", "ZEP_API_KEY": "sEcReT-key-1", "ZEP_TIMEOUT_MS": "300"}
+    variables = {**environ, "GUARD_REDIS_URL": "", "ZEP_API_KEY": "sEcReT-key-1", "ZEP_TIMEOUT_MS": "2000"}
     service = MemoryService(read_settings(variables))
     zep = service._way_to_zep()
     zep.ensure_user("u")
