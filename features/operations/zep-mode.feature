@@ -34,7 +34,7 @@ Feature: Operational commands
     And memory_zep_read_requests_total has not risen
     And within 60 s Zep holds all messages of thread "ops-drill", each once and in order
 
-  @ops-status
+  @ops-status @not-staging
   Scenario: a worker that was killed is on the list no more, and its base mode does not count
     When FLAG_ZEP_READ is set to "false" and celery_chat_worker is restarted
     And FLAG_ZEP_READ is set to "true"
@@ -45,7 +45,7 @@ Feature: Operational commands
     Then the command prints "Base mode (from flags): read_write"
     And the command lists celery_chat_worker with base mode read_write
 
-  @ops-status
+  @ops-status @not-staging
   Scenario: where one worker has read the new flag and another has not, the lower mode counts
     When FLAG_ZEP_READ is set to "false"
     And celery_chat_worker is killed

@@ -62,7 +62,7 @@ Feature: Drill 5, consecutive failures
     And "refused" is sent to thread "row-1"
     Then write_only is forced for 300 s, reason auth
 
-  @drill5-third
+  @drill5-third @not-staging
   Scenario: ZEPGUARD_FAILURE_THRESHOLD says how many in a row downgrade
     When ZEPGUARD_FAILURE_THRESHOLD is set to "5"
     And celery_chat_worker is restarted
