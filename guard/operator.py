@@ -75,14 +75,13 @@ class Operator:
         """
         store = self._service.patient_store()
         dropped = store.forget_thread(check_id("thread", thread_id))
-        if store.workers():
-            self._pause(VIEW_AGE_S_MAX)  # until no worker has it in its own layer either
+        self._pause(VIEW_AGE_S_MAX)  # until no worker has it in its own layer either
         return dropped
 
     def _act(self, event: Event) -> Applied:
         store = self._service.patient_store()
         applied = store.apply(event)
         self._telemetry.tell(Transition(effects=applied.effects, record=applied.record, now=applied.now))
-        if store.workers():
-            self._pause(VIEW_AGE_S_MAX)
+        # Whoever is alive or not: a store that lost its data does not list the workers until their next heartbeat.
+        self._pause(VIEW_AGE_S_MAX)
         return applied

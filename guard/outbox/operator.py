@@ -139,8 +139,7 @@ class OutboxOperator:
         try:
             store = self._service.patient_store()
             dropped = store.forget_user(user_id)
-            if store.workers():
-                self._pause(VIEW_AGE_S_MAX)  # until no worker has them in its own layer either
+            self._pause(VIEW_AGE_S_MAX)  # until no worker has them in its own layer either
         except StoreUnavailable as error:
             return 0, [f"cached contexts, which end within ten minutes by themselves: {error}"]
         return dropped, []

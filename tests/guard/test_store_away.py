@@ -568,7 +568,8 @@ def test_with_the_store_killed_twenty_chats_are_answered_and_the_mode_never_rise
     from zepguard.stack.control import StackControl
     from zepguard.stack.stack import Stack
 
-    with Stack.start(time_scale=60) as info:
+    # A downgrade holds for 30 s: on a slow machine, too, it does not end, and count anew, among the chats of one step.
+    with Stack.start(time_scale=10) as info:
         chats, control = Chats(info), StackControl(info)
         assert chats.turn("before")["mode"] == "read_write"
         control.kill("guard_store")
@@ -585,7 +586,7 @@ def test_with_the_store_killed_twenty_chats_are_answered_and_the_mode_never_rise
         assert chats.turn("cleared")["mode"] == "read_write"
 
         chats.proxy(enabled=False)
-        assert chats.metric("memory_guard_store_up") == 0
+        wait_for(lambda: chats.metric("memory_guard_store_up") == 0, seconds=10)
         chats.keys("another")
         assert chats.turn("alone")["detail"] == "auth"
         assert chats.modes("alone") == {"write_only"}
@@ -593,8 +594,10 @@ def test_with_the_store_killed_twenty_chats_are_answered_and_the_mode_never_rise
         assert chats.metric("memory_guard_local_downgrades_total") in (1, 2)
         said = chats.lines("memory_store_unavailable")
         chats.proxy(enabled=True)
-        chats.turn("joining")
-        wait_for(lambda: chats.lines("memory_mode_joined") == 1, seconds=10)
-        assert chats.metric("memory_guard_store_up") == 1
+        # A process that found the store away a moment ago leaves it alone for a second: one turn may be too early.
+        wait_for(lambda: chats.turn("joining") and chats.lines("memory_mode_joined"), seconds=30)
+        wait_for(lambda: chats.metric("memory_guard_store_up") == 1, seconds=10)
+        assert chats.modes("joined") == {"write_only"}
+        assert chats.lines("memory_mode_joined") == 1
         assert chats.metric('memory_zep_downgrades_total{reason="auth"}') == 1
         assert said <= 3 * 3  # three processes; each once a minute, and once for each time that it was away
