@@ -30,7 +30,8 @@ def test_a_worker_that_the_store_does_not_list_has_seen_the_action_when_it_retur
     settings = read_settings(FLAGS)
     client = fakeredis.FakeStrictRedis(decode_responses=True)
     store = RedisStore(client, namespace="test", policy=settings.policy, clock=clock)
-    worker = MemoryService(settings, store=lambda: store, zep=StubZep, monotonic=clock)
+    zep: Any = StubZep()
+    worker = MemoryService(settings, store=lambda: store, zep=lambda: zep, monotonic=clock)
     assert worker.mode() is Mode.READ_WRITE
     assert store.workers() == []
 
