@@ -25,10 +25,12 @@ Feature: The agent
 
   @ops-invalidate
   Scenario: the reply has each fact that holds, and none that has ended
-    When "I have two dogs" is sent to thread "facts-drill"
+    When "I have two dogs" is sent to thread "dogs-drill"
     And "I live in Girne" is sent to thread "facts-drill"
-    And "I no longer live in Girne" is sent to thread "facts-drill"
-    Then within 60 s Zep holds all messages of thread "facts-drill", each once and in order
+    Then within 60 s Zep holds all messages of thread "dogs-drill", each once and in order
+    And within 60 s Zep holds all messages of thread "facts-drill", each once and in order
+    When "I no longer live in Girne" is sent to thread "moved-drill"
+    Then within 60 s Zep holds all messages of thread "moved-drill", each once and in order
     When "what do you know?" is sent to thread "other-facts-drill"
     And within 60 s Zep holds 1 message of thread "other-facts-drill" and its reply
     And "and now?" is sent to thread "other-facts-drill"

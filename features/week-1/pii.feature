@@ -29,7 +29,7 @@ Feature: Personal data
 
   @week1-pii
   Scenario: as people write them, with words for the signs, and without a country code
-    Given the memory service runs in read_write
+    Given the memory service runs in write_only
     When "ada at example dot com, 0533 123 45 67" is sent to thread "pii-drill"
     And "call +44 7911 123456 or +1 415 555 2671" is sent to thread "pii-drill"
     And "order 4711-0815, 1.250,00 TL, 2026-11-23" is sent to thread "pii-drill"
